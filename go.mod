@@ -1,0 +1,16 @@
+module github.com/beam-cloud/docker-credential-beta9
+
+go 1.26.0
+
+require (
+	github.com/beam-cloud/clip v0.0.0-20260126181811-a2a14fb37f70 // indirect
+	github.com/docker/docker-credential-helpers v0.9.12 // indirect
+	github.com/google/go-containerregistry v0.22.1 // indirect
+	github.com/inconshreveable/mousetrap v1.1.0 // indirect
+	github.com/rogpeppe/go-internal v1.16.0 // indirect
+	github.com/spf13/cobra v1.10.2 // indirect
+	github.com/spf13/pflag v1.0.10 // indirect
+	go.uber.org/goleak v1.3.0 // indirect
+	golang.org/x/sys v0.49.0 // indirect
+	pgregory.net/rapid v1.3.0 // indirect
+)
