@@ -1,0 +1,123 @@
+package helpers
+
+import "slices"
+
+// A KeySet is one alternative of the material of a type: the key that holds the secret and the keys that go with it.
+// The names are those of environment variables; in a secret blob they are the keys of "credentials".
+type KeySet struct {
+	// Secret is the key whose presence selects this set.
+	Secret string
+	// Needs are the keys that have to stand beside it.
+	Needs []string
+	// Takes are the keys that may.
+	Takes []string
+	// File names a variable that holds the path of a file with the secret. It counts in a person's own environment
+	// only: nobody else may name a file to be read.
+	File string
+	// HostKey names a variable that has to name the same registry. It counts in an environment, where nothing else
+	// tells which registry a password is for; material that is bound to its registry does without.
+	HostKey string
+	// Hosts limits the set to the hosts that one of these rules matches.
+	Hosts []string
+	// Username is the user that goes with the secret where the service prescribes one.
+	Username string
+}
+
+// usable tells whether the set may be used for the registry, and, in an environment, whether its host key agrees.
+func (k KeySet) usable(r Registry, get func(string) string, environment bool) bool {
+	if len(k.Hosts) > 0 && (r.port != "" || !matchAny(k.Hosts, r.host)) {
+		return false
+	}
+	if !environment || k.HostKey == "" {
+		return true
+	}
+	named, err := ParseServerURL(get(k.HostKey))
+	return err == nil && named.Identity() == r.Identity()
+}
+
+// missing returns the first needed key that has no value.
+func (k KeySet) missing(get func(string) string) string {
+	for _, key := range k.Needs {
+		if get(key) == "" {
+			return key
+		}
+	}
+	return ""
+}
+
+// choose returns the first set that is complete. A secret whose companions are missing is an error that names them,
+// unless a later set is complete.
+func (t Type) choose(r Registry, get func(string) string, environment bool) (KeySet, error) {
+	var incomplete error
+	for _, k := range t.Keys {
+		if get(k.Secret) == "" || !k.usable(r, get, environment) {
+			continue
+		}
+		missing := k.missing(get)
+		if missing == "" {
+			return k, nil
+		}
+		if incomplete == nil {
+			incomplete = Fail(BadMaterial, k.Secret+" is there without "+missing, "set "+missing+" beside "+k.Secret)
+		}
+	}
+	if incomplete != nil {
+		return KeySet{}, incomplete
+	}
+	return KeySet{}, ErrNotFound
+}
+
+// Choose returns the first set of the type that the material holds whole. The error is a [*Failure] with [BadMaterial]
+// that names what is missing.
+func (t Type) Choose(r Registry, m Material) (KeySet, error) {
+	k, err := t.choose(r, m.Value, false)
+	if err == ErrNotFound {
+		return k, Fail(BadMaterial, "the material holds no "+t.Name+" credential", "give "+t.wanted())
+	}
+	return k, err
+}
+
+// FromEnvironment takes the first complete set of the type out of an environment and binds it to the registry. Keys of
+// other types are never looked at. The error is [ErrNotFound] when there is none, and a [*Failure] with [BadMaterial]
+// when a secret lacks what has to stand beside it.
+func (t Type) FromEnvironment(r Registry, getenv func(string) string) (Material, error) {
+	k, err := t.choose(r, getenv, true)
+	if err != nil {
+		return Material{}, err
+	}
+	values := map[string]string{k.Secret: getenv(k.Secret)}
+	for _, key := range k.Needs {
+		values[key] = getenv(key)
+	}
+	for _, key := range k.Takes {
+		if v := getenv(key); v != "" {
+			values[key] = v
+		}
+	}
+	return NewMaterial(t, r, values)
+}
+
+// wanted names the first key sets of the type, for hints.
+func (t Type) wanted() string {
+	s := ""
+	for i, k := range t.Keys {
+		if i > 0 {
+			s += " or "
+		}
+		for _, key := range k.Needs {
+			s += key + " and "
+		}
+		s += k.Secret
+	}
+	return s
+}
+
+// knows tells whether the key belongs to the type.
+func (t Type) knows(key string) bool {
+	for _, k := range t.Keys {
+		if k.Secret == key || slices.Contains(k.Needs, key) || slices.Contains(k.Takes, key) {
+			return true
+		}
+	}
+	return false
+}

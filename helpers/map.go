@@ -1,0 +1,169 @@
+package helpers
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+)
+
+// A Map holds what a user has pinned in the map file (registries.json in the folder of the configuration): hosts that
+// the compiled-in table cannot know, such as a GitHub Enterprise server or a name in front of an ECR registry, and
+// which identity a registry is used with. The nil Map holds nothing. A Map is not changed after it was read and is
+// safe for concurrent use.
+//
+//	{"registries": [
+//	  {"host": "containers.ghe.example.com", "type": "ghcr"},
+//	  {"host": "*.dkr.ecr.*.amazonaws.com", "profile": "images"},
+//	  {"host": "mirror.example.com", "type": "ecr", "registry": "123456789012.dkr.ecr.us-east-1.amazonaws.com"}
+//	]}
+type Map struct {
+	pins       []Pin
+	partitions []Partition
+}
+
+// A Pin is one entry of the map file. The first entry whose host matches a registry counts.
+type Pin struct {
+	// Host is a host[:port] in which an asterisk stands for one or more characters of one label.
+	Host string `json:"host"`
+	// Type names the family of the host. It may be left out for a host that the compiled-in table knows, and may not
+	// contradict the table.
+	Type string `json:"type,omitempty"`
+	// Registry is the registry that really stands behind the host.
+	Registry string `json:"registry,omitempty"`
+	// Region, Profile, Role, ExternalID and SessionName choose the identity for an ECR registry.
+	Region      string `json:"region,omitempty"`
+	Profile     string `json:"profile,omitempty"`
+	Role        string `json:"role,omitempty"`
+	ExternalID  string `json:"external_id,omitempty"`
+	SessionName string `json:"session_name,omitempty"`
+}
+
+// ParseMap reads a map file. The error is a [*Failure] with [BadMaterial] that names the entry at fault.
+func ParseMap(data []byte) (*Map, error) {
+	var file struct {
+		Registries []Pin       `json:"registries"`
+		Partitions []Partition `json:"partitions"`
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&file); err != nil {
+		return nil, badMap("is not the JSON that is expected: " + err.Error()) // a map holds no secret
+	}
+	if dec.More() {
+		return nil, badMap("goes on after the JSON object")
+	}
+	m := &Map{pins: file.Registries}
+	for _, p := range file.Partitions {
+		if p.Name == "" || len(p.Regions) == 0 || p.Suffix == "" {
+			return nil, badMap("has a partition without name, regions or suffix")
+		}
+		m.partitions = append(m.partitions, p)
+	}
+	for _, p := range m.pins {
+		if err := m.check(p); err != nil {
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+func badMap(what string) error {
+	return Fail(BadMaterial, "the map file "+what, "see the documentation of registries.json")
+}
+
+func (m *Map) check(p Pin) error {
+	if _, err := ParseServerURL(strings.ReplaceAll(p.Host, "*", "x")); err != nil || strings.Contains(p.Host, "/") {
+		return badMap("has an entry whose host is not a host: " + p.Host)
+	}
+	if p.Type != "" {
+		if _, ok := TypeNamed(p.Type); !ok {
+			return badMap("names the unknown type " + p.Type + " for " + p.Host)
+		}
+	}
+	if p.Registry != "" {
+		if r, err := ParseServerURL(p.Registry); err != nil || r.IsZero() {
+			return badMap("has a registry behind " + p.Host + " that is not one")
+		}
+	}
+	return nil
+}
+
+// Pin returns the first entry that matches the registry.
+func (m *Map) Pin(r Registry) (Pin, bool) {
+	if m == nil || r.token != "" {
+		return Pin{}, false
+	}
+	for _, p := range m.pins {
+		host, port, _ := strings.Cut(p.Host, ":")
+		if port == r.port && matchHost(strings.ToLower(host), r.host) {
+			return p, true
+		}
+	}
+	return Pin{}, false
+}
+
+// Lookup returns the row that the registry belongs to. A host of a named service keeps its type whatever is pinned; a
+// pin gives a type only to a host that would otherwise be generic.
+func (m *Map) Lookup(r Registry) (Type, bool) {
+	if r.IsZero() {
+		return Type{}, false
+	}
+	t := generic()
+	if r.port == "" {
+		if matchAny(publicHosts, r.host) {
+			return Type{}, false
+		}
+		for _, row := range types {
+			if row.matches(r.host) {
+				t = row
+				break
+			}
+		}
+	}
+	if t.Name == generic().Name && m != nil {
+		t = m.pinned(r)
+	}
+	if t.Computed && r.userinfo {
+		return Type{}, false
+	}
+	return t, true
+}
+
+func (m *Map) pinned(r Registry) Type {
+	if p, ok := m.Pin(r); ok && p.Type != "" {
+		t, _ := TypeNamed(p.Type) // known: ParseMap has looked
+		return t
+	}
+	if _, ok := parseECRHost(r.host, m.partitions); ok && r.port == "" {
+		t, _ := TypeNamed("ecr")
+		return t
+	}
+	return generic()
+}
+
+// ECR tells which Elastic Container Registry a registry is: by its own name, or by the one that is pinned behind it.
+func (m *Map) ECR(r Registry) (ECRHost, bool) {
+	if h, ok := m.ecr(r); ok {
+		return h, true
+	}
+	p, ok := m.Pin(r)
+	if !ok || p.Type != "ecr" || p.Registry == "" {
+		return ECRHost{}, false
+	}
+	behind, err := ParseServerURL(p.Registry)
+	if err != nil {
+		return ECRHost{}, false
+	}
+	return m.ecr(behind)
+}
+
+func (m *Map) ecr(r Registry) (ECRHost, bool) {
+	if r.port != "" {
+		return ECRHost{}, false
+	}
+	h, ok := parseECRHost(r.host, partitions)
+	if !ok && m != nil {
+		h, ok = parseECRHost(r.host, m.partitions)
+	}
+	return h, ok
+}

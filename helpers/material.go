@@ -1,0 +1,235 @@
+package helpers
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"maps"
+	"slices"
+)
+
+// maxMaterial is the largest blob that is read, in bytes. The largest real material, a Google service account's JSON
+// inside a blob, has about 3 KiB; a login may hold up to [MaxSecret].
+const maxMaterial = 2 * MaxSecret
+
+// Material is the long-lived input of a type for one registry: access keys, an API key, a service account's JSON. It
+// is bound to the registry it was made for, and to a scope of it if it has one. It prints as "[redacted]". Material is
+// not changed after it was made and is safe for concurrent use.
+type Material struct {
+	opaque
+	m *material
+}
+
+type material struct {
+	registry    Registry // without a scope of its own; see scope
+	scope       Scope
+	typ         string
+	values      map[string]string
+	fingerprint [sha256.Size]byte
+}
+
+// NewMaterial makes material of a type for a registry. The registry's scope is not taken over: use [Material.WithScope]
+// to bind the material to a part of the registry. Keys that the type does not know and empty values are left out. The
+// error is a [*Failure] with [BadMaterial] when nothing is left.
+func NewMaterial(t Type, r Registry, values map[string]string) (Material, error) {
+	kept := make(map[string]string, len(values))
+	for key, value := range values {
+		if value != "" && t.knows(key) {
+			kept[key] = value
+		}
+	}
+	if len(kept) == 0 {
+		return Material{}, Fail(BadMaterial, "the material holds no "+t.Name+" credential", "give "+t.wanted())
+	}
+	return seal(material{registry: r.WithScope(""), typ: t.Name, values: kept}), nil
+}
+
+func seal(m material) Material {
+	m.fingerprint = m.sum()
+	return Material{m: &m}
+}
+
+// WithScope returns the same material, bound to a scope of its registry.
+func (m Material) WithScope(s Scope) Material {
+	if m.m == nil {
+		return m
+	}
+	c := *m.m
+	c.scope = s
+	return seal(c)
+}
+
+// IsZero tells whether this is no material at all.
+func (m Material) IsZero() bool { return m.m == nil }
+
+// Registry returns the registry that the material is bound to.
+func (m Material) Registry() Registry {
+	if m.m == nil {
+		return Registry{}
+	}
+	return m.m.registry
+}
+
+// Scope returns the scope that the material is bound to; the empty scope is the whole registry.
+func (m Material) Scope() Scope {
+	if m.m == nil {
+		return ""
+	}
+	return m.m.scope
+}
+
+// Type returns the name of the type, in this project's vocabulary.
+func (m Material) Type() string {
+	if m.m == nil {
+		return ""
+	}
+	return m.m.typ
+}
+
+// Value returns the value of a key, or nothing.
+func (m Material) Value(key string) string {
+	if m.m == nil {
+		return ""
+	}
+	return m.m.values[key]
+}
+
+// Keys returns the names of the keys that have a value, sorted. Names are no secret.
+func (m Material) Keys() []string {
+	if m.m == nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(m.m.values))
+}
+
+// Fingerprint identifies the material: SHA-256 over its length-prefixed parts. It does not tell the material, but two
+// fingerprints tell whether two materials are the same: it is for keys of caches, not for logs.
+func (m Material) Fingerprint() [sha256.Size]byte {
+	if m.m == nil {
+		return [sha256.Size]byte{}
+	}
+	return m.m.fingerprint
+}
+
+func (m *material) sum() [sha256.Size]byte {
+	h := sha256.New()
+	var n [8]byte
+	part := func(s string) {
+		binary.BigEndian.PutUint64(n[:], uint64(len(s)))
+		h.Write(n[:])
+		h.Write([]byte(s))
+	}
+	part(m.typ)
+	part(m.registry.Identity())
+	part(string(m.scope))
+	for _, key := range slices.Sorted(maps.Keys(m.values)) {
+		part(key)
+		part(m.values[key])
+	}
+	return [sha256.Size]byte(h.Sum(nil))
+}
+
+// Bound checks that the material is of the type and was made for the registry. The scope of the registry, if it has
+// one, must lie in the scope of the material; without one nothing is known of the repository, and the material counts.
+// The error is a [*Failure] with [WrongHost].
+func (m Material) Bound(t Type, r Registry) error {
+	switch {
+	case m.m == nil:
+		return ErrNotFound
+	case m.m.typ != t.Name:
+		return Fail(WrongHost, "the material is not of the type "+t.Name, "")
+	case m.m.registry.Identity() != r.Identity(), r.scope != "" && !m.m.scope.Covers(r.scope):
+		return Fail(WrongHost, "the material is bound to another registry than "+r.Identity(), "")
+	}
+	return nil
+}
+
+// blob is the wire form of material, which is also what Beta9 keeps in a workspace secret.
+type blob struct {
+	Version     int               `json:"version"`
+	Registry    string            `json:"registry"`
+	Type        string            `json:"type"`
+	Scope       Scope             `json:"scope,omitempty"`
+	Credentials map[string]string `json:"credentials"`
+}
+
+// AppendBlob appends the wire form of the material:
+//
+//	{"version":1,"registry":"ghcr.io","type":"ghcr","credentials":{"GITHUB_TOKEN":"...","GITHUB_USERNAME":"..."}}
+//
+// with "scope" when it has one. The type is written with Beta9's name. What is appended is secret.
+func (m Material) AppendBlob(dst []byte) ([]byte, error) {
+	if m.m == nil {
+		return dst, ErrNotFound
+	}
+	t, ok := TypeNamed(m.m.typ)
+	if !ok {
+		return dst, Fail(BadMaterial, "the material is of an unknown type", "")
+	}
+	out, err := json.Marshal(blob{
+		Version: 1, Registry: m.m.registry.Identity(), Type: t.Beta9, Scope: m.m.scope, Credentials: m.m.values,
+	})
+	if err != nil {
+		return dst, Fail(BadMaterial, "the material cannot be written as JSON", "")
+	}
+	return append(dst, out...), nil
+}
+
+// ParseMaterial reads the wire form of material strictly: one JSON object, version 1, no key twice, valid UTF-8. The
+// type may be written in either vocabulary. The error is a [*Failure] with [BadMaterial]; it never quotes the input.
+func ParseMaterial(data []byte) (Material, error) {
+	if len(data) > maxMaterial {
+		return Material{}, badBlob("is larger than 2 MiB")
+	}
+	fields, err := parseObject(data)
+	if err != nil {
+		return Material{}, badBlob(err.Error())
+	}
+	var b blob
+	if json.Unmarshal(fields["version"], &b.Version) != nil || b.Version != 1 {
+		return Material{}, badBlob("is not of version 1")
+	}
+	if json.Unmarshal(fields["registry"], &b.Registry) != nil || json.Unmarshal(fields["type"], &b.Type) != nil {
+		return Material{}, badBlob("does not name its registry and its type")
+	}
+	if s, ok := fields["scope"]; ok && json.Unmarshal(s, &b.Scope) != nil {
+		return Material{}, badBlob("has a scope that is not a string")
+	}
+	values, err := parseObject(fields["credentials"])
+	if err != nil {
+		return Material{}, badBlob("has no object of credentials")
+	}
+	b.Credentials = make(map[string]string, len(values))
+	for key, value := range values {
+		var s *string
+		if json.Unmarshal(value, &s) != nil || s == nil {
+			return Material{}, badBlob("has a credential that is not a string")
+		}
+		b.Credentials[key] = *s
+	}
+	return b.material()
+}
+
+func (b blob) material() (Material, error) {
+	t, ok := TypeNamed(b.Type)
+	if !ok {
+		return Material{}, badBlob("is of an unknown type")
+	}
+	r, err := ParseServerURL(b.Registry)
+	if err != nil {
+		return Material{}, badBlob("is bound to something that is not a registry")
+	}
+	m, err := NewMaterial(t, r, b.Credentials)
+	if err != nil {
+		return Material{}, err
+	}
+	scope, err := ParseScope(string(b.Scope))
+	if err != nil {
+		return Material{}, badBlob("has a malformed scope")
+	}
+	return m.WithScope(scope), nil
+}
+
+func badBlob(what string) error {
+	return Fail(BadMaterial, "the material "+what, "")
+}
