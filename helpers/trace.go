@@ -9,8 +9,10 @@ type Trace struct {
 	SourceLeft func(source, why string)
 	// SourceTaken is called with the source that the credential or the material comes from.
 	SourceTaken func(source string)
-	// Hint is called with a sentence for the person at the keyboard.
+	// Hint is called with a sentence for the person at the keyboard: something that is configured is wrong.
 	Hint func(text string)
+	// Advice is called with what is worth knowing about something that may be right.
+	Advice func(text string)
 }
 
 type traceKey struct{}
@@ -39,9 +41,16 @@ func TakeSource(ctx context.Context, source string) {
 	}
 }
 
-// Hint reports to the context's trace a sentence for the person at the keyboard.
+// Hint reports to the context's trace that something which is configured is wrong, and what to do.
 func Hint(ctx context.Context, text string) {
 	if f := traceOf(ctx).Hint; f != nil {
+		f(text)
+	}
+}
+
+// Advise reports to the context's trace what is worth knowing about something that may be right.
+func Advise(ctx context.Context, text string) {
+	if f := traceOf(ctx).Advice; f != nil {
 		f(text)
 	}
 }
