@@ -67,9 +67,14 @@ func (t Type) choose(r Registry, get func(string) string, environment bool) (Key
 	return KeySet{}, ErrNotFound
 }
 
-// Choose returns the first set of the type that the material holds whole. The error is a [*Failure] with [BadMaterial]
-// that names what is missing.
-func (t Type) Choose(r Registry, m Material) (KeySet, error) {
+// KeySet checks that the material may be used for the registry, see [Material.Bound], and returns the first set of its
+// type that it holds whole. The error is a [*Failure] with [WrongHost], or with [BadMaterial] and the name of what is
+// missing.
+func (m Material) KeySet(typ string, r Registry) (KeySet, error) {
+	if err := m.Bound(typ, r); err != nil {
+		return KeySet{}, err
+	}
+	t, _ := TypeNamed(typ) // known: material is of known types only
 	k, err := t.choose(r, m.Value, false)
 	if err == ErrNotFound {
 		return k, Fail(BadMaterial, "the material holds no "+t.Name+" credential", "give "+t.wanted())

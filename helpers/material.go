@@ -132,12 +132,12 @@ func (m *material) sum() [sha256.Size]byte {
 // Bound checks that the material is of the type and was made for the registry. The scope of the registry, if it has
 // one, must lie in the scope of the material; without one nothing is known of the repository, and the material counts.
 // The error is a [*Failure] with [WrongHost].
-func (m Material) Bound(t Type, r Registry) error {
+func (m Material) Bound(typ string, r Registry) error {
 	switch {
 	case m.m == nil:
 		return ErrNotFound
-	case m.m.typ != t.Name:
-		return Fail(WrongHost, "the material is not of the type "+t.Name, "")
+	case m.m.typ != typ:
+		return Fail(WrongHost, "the material is not of the type "+typ, "")
 	case m.m.registry.Identity() != r.Identity(), r.scope != "" && !m.m.scope.Covers(r.scope):
 		return Fail(WrongHost, "the material is bound to another registry than "+r.Identity(), "")
 	}
