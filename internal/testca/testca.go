@@ -80,11 +80,11 @@ func (a *Authority) WriteBundle(path string) error {
 	return os.WriteFile(path, a.Bundle(), 0o644)
 }
 
-// Pool returns the authority as the only one that a client in this process trusts.
-func (a *Authority) Pool() *x509.CertPool {
+// ClientConfig returns the side of TLS of a client in this process, which trusts this authority alone.
+func (a *Authority) ClientConfig() *tls.Config {
 	pool := x509.NewCertPool()
 	pool.AddCert(a.cert)
-	return pool
+	return &tls.Config{RootCAs: pool}
 }
 
 // ServerConfig returns a server's side of TLS: a certificate for the host name that the client asked for, or for the

@@ -28,7 +28,9 @@ func handshake(t *testing.T, server, trusted *Authority, name string) error {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	return tls.Client(conn, &tls.Config{RootCAs: trusted.Pool(), ServerName: name}).Handshake()
+	config := trusted.ClientConfig()
+	config.ServerName = name
+	return tls.Client(conn, config).Handshake()
 }
 
 func TestAuthorityVouchesForAnyName(t *testing.T) {
