@@ -3,6 +3,7 @@ module github.com/beam-cloud/docker-credential-beta9
 go 1.26.0
 
 require (
+	github.com/aws/aws-sdk-go-v2 v1.48.0 // indirect
 	github.com/beam-cloud/clip v0.0.0-20260126181811-a2a14fb37f70 // indirect
 	github.com/docker/cli v29.7.2+incompatible // indirect
 	github.com/docker/docker-credential-helpers v0.9.12 // indirect
