@@ -56,15 +56,16 @@ type Failure struct {
 	// Hint says what a person can do about it; it may be empty.
 	Hint string
 	// Cause is kept for errors.Is and errors.As; it is never printed.
-	Cause error
+	Cause error `json:"-"`
 }
 
 // Error returns the reason and the text, as they stand on a helper's error line.
 func (f *Failure) Error() string { return string(f.Reason) + ": " + f.Text }
 
-// Unwrap makes errors.Is find the reason and the cause.
+// Unwrap makes errors.Is find the reason and the cause. A cause that is [ErrNotFound] is not found: whoever made a
+// failure of it has said that the outcome is not "none".
 func (f *Failure) Unwrap() []error {
-	if f.Cause == nil {
+	if f.Cause == nil || errors.Is(f.Cause, ErrNotFound) {
 		return []error{f.Reason}
 	}
 	return []error{f.Reason, f.Cause}
@@ -92,6 +93,9 @@ func ReasonOf(err error) Reason {
 	}
 	return Internal
 }
+
+// IsNotFound tells whether err is the outcome "none".
+func IsNotFound(err error) bool { return errors.Is(err, ErrNotFound) }
 
 // HintOf returns the hint that err carries, or nothing.
 func HintOf(err error) string {

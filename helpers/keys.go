@@ -102,6 +102,18 @@ func (t Type) FromEnvironment(r Registry, getenv func(string) string) (Material,
 	return NewMaterial(t, r, values)
 }
 
+// EnvironmentHint says why secrets that are set in the environment do not count for the registry, when a person who set
+// them will wonder: a user name and a password that are meant for registries, without the variable that says for which.
+func (t Type) EnvironmentHint(r Registry, getenv func(string) string) string {
+	for _, k := range t.Keys {
+		// USERNAME and PASSWORD alone mean anything: systems set them for other purposes.
+		if k.HostKey != "" && k.Secret != "PASSWORD" && getenv(k.Secret) != "" && k.missing(getenv) == "" && getenv(k.HostKey) == "" {
+			return k.Secret + " is not used without " + k.HostKey + ": set " + k.HostKey + "=" + r.Identity() + " if it is for this registry"
+		}
+	}
+	return ""
+}
+
 // wanted names the first key sets of the type, for hints.
 func (t Type) wanted() string {
 	s := ""

@@ -3,6 +3,7 @@ package helpers
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"strings"
 )
 
@@ -17,8 +18,14 @@ import (
 //	  {"host": "mirror.example.com", "type": "ecr", "registry": "123456789012.dkr.ecr.us-east-1.amazonaws.com"}
 //	]}
 type Map struct {
-	pins       []Pin
+	pins       []pin
 	partitions []Partition
+}
+
+// pin is an entry with the host in the form in which it is compared.
+type pin struct {
+	Pin
+	rule, port string
 }
 
 // A Pin is one entry of the map file. The first entry whose host matches a registry counts.
@@ -49,20 +56,22 @@ func ParseMap(data []byte) (*Map, error) {
 	if err := dec.Decode(&file); err != nil {
 		return nil, badMap("is not the JSON that is expected: " + err.Error()) // a map holds no secret
 	}
-	if dec.More() {
+	if _, err := dec.Token(); err != io.EOF {
 		return nil, badMap("goes on after the JSON object")
 	}
-	m := &Map{pins: file.Registries}
+	m := &Map{}
 	for _, p := range file.Partitions {
 		if p.Name == "" || len(p.Regions) == 0 || p.Suffix == "" {
 			return nil, badMap("has a partition without name, regions or suffix")
 		}
 		m.partitions = append(m.partitions, p)
 	}
-	for _, p := range m.pins {
-		if err := m.check(p); err != nil {
+	for _, entry := range file.Registries {
+		p, err := newPin(entry)
+		if err != nil {
 			return nil, err
 		}
+		m.pins = append(m.pins, p)
 	}
 	return m, nil
 }
@@ -71,21 +80,38 @@ func badMap(what string) error {
 	return Fail(BadMaterial, "the map file "+what, "see the documentation of registries.json")
 }
 
-func (m *Map) check(p Pin) error {
-	if _, err := ParseServerURL(strings.ReplaceAll(p.Host, "*", "x")); err != nil || strings.Contains(p.Host, "/") {
-		return badMap("has an entry whose host is not a host: " + p.Host)
+func newPin(entry Pin) (pin, error) {
+	p := pin{Pin: entry}
+	// What a host may look like is asked of the parser, with a letter for each asterisk.
+	r, err := ParseServerURL(strings.ReplaceAll(entry.Host, "*", "x"))
+	if err != nil || r.userinfo || strings.ContainsAny(entry.Host, "/?#") {
+		return pin{}, badMap("has an entry whose host is not a host: " + entry.Host)
 	}
-	if p.Type != "" {
-		if _, ok := TypeNamed(p.Type); !ok {
-			return badMap("names the unknown type " + p.Type + " for " + p.Host)
+	p.rule, p.port = r.host, r.port
+	if strings.Contains(entry.Host, "*") {
+		host, _, _ := splitPort(TrimServerURL(entry.Host)) // no error: the parser took it
+		p.rule = strings.TrimSuffix(strings.ToLower(host), ".")
+	}
+	for label := range strings.SplitSeq(p.rule, ".") {
+		if strings.Count(label, "*") > 1 {
+			return pin{}, badMap("has an entry with two asterisks in one label: " + entry.Host)
 		}
 	}
-	if p.Registry != "" {
-		if r, err := ParseServerURL(p.Registry); err != nil || r.IsZero() {
-			return badMap("has a registry behind " + p.Host + " that is not one")
+	if entry.Type != "" {
+		t, ok := TypeNamed(entry.Type)
+		if !ok {
+			return pin{}, badMap("names the unknown type " + entry.Type + " for " + entry.Host)
+		}
+		if row, ok := Lookup(r); p.rule == r.host && (!ok || !row.CatchAll() && row.Name != t.Name) {
+			return pin{}, badMap("names the type " + entry.Type + " for " + entry.Host + ", which is known not to be of it")
 		}
 	}
-	return nil
+	if entry.Registry != "" {
+		if behind, err := ParseServerURL(entry.Registry); err != nil || behind.userinfo {
+			return pin{}, badMap("has a registry behind " + entry.Host + " that is not one")
+		}
+	}
+	return p, nil
 }
 
 // Pin returns the first entry that matches the registry.
@@ -94,9 +120,8 @@ func (m *Map) Pin(r Registry) (Pin, bool) {
 		return Pin{}, false
 	}
 	for _, p := range m.pins {
-		host, port, _ := strings.Cut(p.Host, ":")
-		if port == r.port && matchHost(strings.ToLower(host), r.host) {
-			return p, true
+		if p.port == r.port && matchHost(p.rule, r.host) {
+			return p.Pin, true
 		}
 	}
 	return Pin{}, false
@@ -120,7 +145,7 @@ func (m *Map) Lookup(r Registry) (Type, bool) {
 			}
 		}
 	}
-	if t.Name == generic().Name && m != nil {
+	if t.CatchAll() && m != nil {
 		t = m.pinned(r)
 	}
 	if t.Computed && r.userinfo {

@@ -34,7 +34,7 @@ const maxErrorLine = 512
 // A Login is what a client gives to be stored. It prints as "[redacted]".
 type Login struct {
 	opaque
-	l *login
+	l hidden[login]
 }
 
 type login struct {
@@ -53,32 +53,38 @@ func NewLogin(serverURL, username, secret string) (Login, error) {
 		return Login{}, ErrNoUsername
 	case hasControl(username):
 		return Login{}, Fail(BadRequest, "the user name holds a control character", "")
+	case !utf8.ValidString(username), !utf8.ValidString(secret):
+		return Login{}, Fail(BadRequest, "the user name or the secret is not valid UTF-8", "")
 	case secret == "":
 		return Login{}, Fail(BadRequest, "the secret is empty", "give the password or token of the user")
 	case len(secret) > MaxSecret:
 		return Login{}, Fail(BadRequest, "the secret is larger than 1 MiB", "")
 	}
-	return Login{l: &login{serverURL, username, secret, r}}, nil
+	return Login{l: hide(login{serverURL, username, secret, r})}, nil
 }
 
 // ServerURL returns the server URL as the client spelled it.
-func (l Login) ServerURL() string { return l.l.serverURL }
+func (l Login) ServerURL() string { return l.l.get().serverURL }
 
 // Registry returns the registry that the server URL stands for.
-func (l Login) Registry() Registry { return l.l.registry }
+func (l Login) Registry() Registry { return l.l.get().registry }
 
 // Username returns the user name.
-func (l Login) Username() string { return l.l.username }
+func (l Login) Username() string { return l.l.get().username }
 
 // Secret returns the secret.
-func (l Login) Secret() string { return l.l.secret }
+func (l Login) Secret() string { return l.l.get().secret }
 
 // ReadServerURL reads the input of get and erase to its end and returns it trimmed, as it is to be echoed, with the
 // registry it stands for. The errors are those of [ParseServerURL].
 func ReadServerURL(in io.Reader) (string, Registry, error) {
-	data, err := io.ReadAll(io.LimitReader(in, 2*maxServerURL))
+	const limit = 2 * maxServerURL // room for the white space around it
+	data, err := io.ReadAll(io.LimitReader(in, limit+1))
 	if err != nil {
 		return "", Registry{}, &Failure{Reason: BadRequest, Text: "the server URL cannot be read from stdin", Cause: err}
+	}
+	if len(data) > limit {
+		return "", Registry{}, badServerURL("is longer than 4096 bytes")
 	}
 	raw := TrimServerURL(string(data))
 	r, err := ParseServerURL(raw)
@@ -164,7 +170,7 @@ func ParseAnswer(stdout []byte, serverURL string) (Credential, error) {
 			return Credential{}, Fail(BadAnswer, "the helper's answer has a malformed ExpiresAt", "")
 		}
 	}
-	c := NewCredential(values[1], values[2], expires).WithSource(printable(values[4]))
+	c := NewCredential(values[1], values[2], expires).WithSource(Printable(values[4]))
 	return c, checkCredential(c)
 }
 
@@ -224,7 +230,7 @@ func ErrorLine(err error) string {
 	if !ok {
 		f = Fail(ReasonOf(err), "the helper failed", "")
 	}
-	line := printable(f.Error())
+	line := Printable(f.Error())
 	if len(line) > maxErrorLine {
 		line = strings.ToValidUTF8(line[:maxErrorLine], "")
 	}
@@ -252,8 +258,8 @@ func ParseErrorLine(stdout []byte) error {
 
 func hasControl(s string) bool { return strings.ContainsFunc(s, unicode.IsControl) }
 
-// printable turns whatever would not show as one line into spaces.
-func printable(s string) string {
+// Printable turns whatever would not show as one line into spaces.
+func Printable(s string) string {
 	return strings.Map(func(c rune) rune {
 		if unicode.IsPrint(c) {
 			return c

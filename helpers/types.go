@@ -19,6 +19,9 @@ type Type struct {
 // ExecutablePrefix is what the name of every helper starts with.
 const ExecutablePrefix = "docker-credential-beta9-"
 
+// CatchAll tells whether the row takes every host that no other row does.
+func (t Type) CatchAll() bool { return t.Name == generic().Name }
+
 // Executable returns the file name of the type's helper, without the .exe of Windows.
 func (t Type) Executable() string { return ExecutablePrefix + t.Name }
 

@@ -1,0 +1,44 @@
+package serve
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/beam-cloud/docker-credential-beta9/helpers"
+)
+
+// A Process is what a helper gets from whoever started it. Tests make their own.
+type Process struct {
+	Args    []string // without the program's name
+	Stdin   io.Reader
+	Stdout  io.Writer
+	Stderr  io.Writer
+	Environ []string
+}
+
+// Main runs a helper as this process and returns the exit code. While a verb writes, SIGTERM and SIGINT end it by its
+// context, so that what is being written is finished or taken back. A verb that reads has nothing to take back and is
+// ended by the signal itself: to listen for signals costs a fifth of an empty program's whole run.
+func Main(k Kind) int {
+	ctx := context.Background()
+	if len(os.Args) == 2 && (os.Args[1] == helpers.VerbStore || os.Args[1] == helpers.VerbErase) {
+		var stop context.CancelFunc
+		ctx, stop = signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+		defer stop()
+	}
+	return Run(ctx, k, Process{os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Environ()})
+}
+
+// getenv looks up a variable of the process. As in a shell, the last of two equal names counts.
+func (p Process) getenv(name string) string {
+	for i := len(p.Environ) - 1; i >= 0; i-- {
+		if key, value, ok := strings.Cut(p.Environ[i], "="); ok && key == name {
+			return value
+		}
+	}
+	return ""
+}

@@ -1,0 +1,237 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/beam-cloud/docker-credential-beta9/helpers"
+	"github.com/beam-cloud/docker-credential-beta9/internal/folders"
+	"github.com/beam-cloud/docker-credential-beta9/internal/socket"
+)
+
+const (
+	// FDVariable, FileVariable and SocketVariable say where material is read from, and then from nowhere else.
+	FDVariable     = "BETA9_CREDENTIAL_FD"
+	FileVariable   = "BETA9_CREDENTIAL_FILE"
+	SocketVariable = "BETA9_CREDENTIAL_SOCKET"
+	// AmbientVariable forbids with "off" the machine's own identity.
+	AmbientVariable = "BETA9_CREDENTIAL_AMBIENT"
+	// MapVariable names the map file, in the place of registries.json in the folder of the configuration.
+	MapVariable = "BETA9_CREDENTIAL_REGISTRIES"
+
+	// maxFile is the largest map file and the largest file with material that is read, in bytes. Material larger than
+	// 2 MiB is refused by its parser; a map of ten thousand entries has 1 MiB.
+	maxFile = 2<<20 + 1
+)
+
+// credential looks at the sources in their order. The first that has something decides: its failure is the outcome, and
+// the next source is not asked in its place.
+func (c *call) credential(ctx context.Context, m *helpers.Map, r helpers.Registry) (helpers.Credential, error) {
+	if source := c.explicit(); source != nil {
+		material, err := source.Material(ctx, r)
+		if err != nil {
+			return helpers.Credential{}, err
+		}
+		return c.exchange(ctx, m, r, material, "material")
+	}
+	credential, err := c.stored(ctx, m, r)
+	if !helpers.IsNotFound(err) {
+		return credential, err
+	}
+	material, err := c.fromEnvironment(ctx, r)
+	if err == nil {
+		return c.exchange(ctx, m, r, material, "environment")
+	}
+	if !helpers.IsNotFound(err) {
+		return helpers.Credential{}, err
+	}
+	return c.ambient(ctx, m, r)
+}
+
+// stored uses what a client gave to be stored for this registry.
+func (c *call) stored(ctx context.Context, m *helpers.Map, r helpers.Registry) (helpers.Credential, error) {
+	l, err := c.logins().Get(ctx, c.kind.Type, r)
+	if err != nil {
+		if _, nowhere := errors.AsType[*folders.Error](err); nowhere || helpers.IsNotFound(err) {
+			helpers.LeaveSource(ctx, "login", "nothing is stored for "+r.Identity())
+			return helpers.Credential{}, helpers.ErrNotFound
+		}
+		return helpers.Credential{}, err
+	}
+	kept := c.kind.Keep(ctx, l, time.Now())
+	switch {
+	case !kept.Material.IsZero():
+		return c.exchange(ctx, m, r, kept.Material, "login")
+	case !kept.Credential.IsZero():
+		helpers.TakeSource(ctx, "login")
+		return kept.Credential.WithSource("login"), nil
+	}
+	helpers.LeaveSource(ctx, "login", "what is stored for "+r.Identity()+" is no longer valid")
+	return helpers.Credential{}, helpers.ErrNotFound
+}
+
+// fromEnvironment takes the type's keys from the environment, or from the files that it names.
+func (c *call) fromEnvironment(ctx context.Context, r helpers.Registry) (helpers.Material, error) {
+	t, _ := helpers.TypeNamed(c.kind.Type)
+	var unread error
+	material, err := t.FromEnvironment(r, func(key string) string {
+		if v := c.process.getenv(key); v != "" {
+			return v
+		}
+		for _, k := range t.Keys {
+			if k.Secret != key || k.File == "" || c.process.getenv(k.File) == "" {
+				continue
+			}
+			value, err := readSecretFile(c.process.getenv(k.File))
+			if err != nil && unread == nil {
+				unread = &helpers.Failure{Reason: helpers.BadMaterial, Cause: err,
+					Text: "the file that " + k.File + " names cannot be read", Hint: "check its path and its permissions"}
+			}
+			return value
+		}
+		return ""
+	})
+	if unread != nil {
+		return helpers.Material{}, unread
+	}
+	if helpers.IsNotFound(err) {
+		helpers.LeaveSource(ctx, "environment", "no key of "+c.kind.Type+" is set for "+r.Identity())
+		if hint := t.EnvironmentHint(r, c.process.getenv); hint != "" {
+			helpers.Hint(ctx, hint)
+		}
+	}
+	return material, err
+}
+
+// ambient uses the machine's own identity, when the type has one and nobody forbade it.
+func (c *call) ambient(ctx context.Context, m *helpers.Map, r helpers.Registry) (helpers.Credential, error) {
+	if c.kind.Ambient == nil {
+		return helpers.Credential{}, helpers.ErrNotFound
+	}
+	if c.process.getenv(AmbientVariable) == "off" {
+		helpers.LeaveSource(ctx, "machine", AmbientVariable+" is off")
+		return helpers.Credential{}, helpers.ErrNotFound
+	}
+	return c.kind.Ambient(c.machine(m)).Token(ctx, r)
+}
+
+func (c *call) machine(m *helpers.Map) helpers.Machine {
+	return helpers.Machine{Getenv: c.process.getenv, Environ: c.process.Environ, Map: m}
+}
+
+// exchange makes a credential out of material.
+func (c *call) exchange(ctx context.Context, _ *helpers.Map, r helpers.Registry, material helpers.Material, source string) (helpers.Credential, error) {
+	helpers.TakeSource(ctx, source)
+	credential, err := c.kind.Exchanger.Exchange(ctx, r, material)
+	return credential.WithSource(source), err
+}
+
+// forget drops the cached tokens for a registry.
+func (c *call) forget(context.Context, helpers.Registry) error { return nil }
+
+// An explicit source is where material is read from when the environment says where.
+type explicit struct {
+	name string
+	read func(ctx context.Context, r helpers.Registry) (helpers.Material, error)
+}
+
+// explicit returns the source that the environment names, or nil.
+func (c *call) explicit() helpers.Source {
+	if fd := c.process.getenv(FDVariable); fd != "" {
+		return explicit{FDVariable, func(context.Context, helpers.Registry) (helpers.Material, error) { return fromFD(fd) }}
+	}
+	if path := c.process.getenv(FileVariable); path != "" {
+		return explicit{FileVariable, func(context.Context, helpers.Registry) (helpers.Material, error) { return fromFile(path) }}
+	}
+	if path := c.process.getenv(SocketVariable); path != "" {
+		return explicit{SocketVariable, func(ctx context.Context, r helpers.Registry) (helpers.Material, error) {
+			return socket.Ask(ctx, path, r)
+		}}
+	}
+	return nil
+}
+
+// Material reads the material. What is bound to another registry than the one that is asked for is none for this one.
+func (e explicit) Material(ctx context.Context, r helpers.Registry) (helpers.Material, error) {
+	m, err := e.read(ctx, r)
+	if err != nil {
+		return helpers.Material{}, err
+	}
+	if m.Registry().Identity() != r.Identity() || r.Scope() != "" && !m.Scope().Covers(r.Scope()) {
+		helpers.LeaveSource(ctx, e.name, "its material is bound to another registry")
+		return helpers.Material{}, helpers.ErrNotFound
+	}
+	return m, nil
+}
+
+func fromFD(s string) (helpers.Material, error) {
+	n, err := strconv.ParseUint(s, 10, 16)
+	if err != nil || n < 3 {
+		return helpers.Material{}, helpers.Fail(helpers.BadMaterial, FDVariable+" is not the number of a descriptor above 2", "")
+	}
+	return readMaterial(os.NewFile(uintptr(n), FDVariable), FDVariable)
+}
+
+func fromFile(path string) (helpers.Material, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return helpers.Material{}, &helpers.Failure{Reason: helpers.BadMaterial, Cause: err,
+			Text: "the file that " + FileVariable + " names cannot be opened", Hint: "check its path and its permissions"}
+	}
+	return readMaterial(f, FileVariable)
+}
+
+func readMaterial(f *os.File, variable string) (helpers.Material, error) {
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile))
+	if err != nil {
+		return helpers.Material{}, &helpers.Failure{Reason: helpers.BadMaterial, Cause: err,
+			Text: "the material that " + variable + " names cannot be read"}
+	}
+	return helpers.ParseMaterial(data)
+}
+
+// readSecretFile reads a secret as people write it to a file: with or without a newline at its end.
+func readSecretFile(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, helpers.MaxSecret))
+	for len(data) > 0 && (data[len(data)-1] == '\n' || data[len(data)-1] == '\r') {
+		data = data[:len(data)-1]
+	}
+	return string(data), err
+}
+
+// readMap reads the map file; that there is none is the usual case.
+func (p Process) readMap() (*helpers.Map, error) {
+	path := p.getenv(MapVariable)
+	if path == "" {
+		folder, err := folders.New(p.getenv).Config()
+		if err != nil {
+			return nil, nil // without a home there is no map
+		}
+		path = filepath.Join(folder, "registries.json")
+	}
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) && p.getenv(MapVariable) == "" {
+		return nil, nil
+	}
+	if err == nil {
+		defer f.Close()
+		var data []byte
+		if data, err = io.ReadAll(io.LimitReader(f, maxFile)); err == nil {
+			return helpers.ParseMap(data)
+		}
+	}
+	return nil, &helpers.Failure{Reason: helpers.BadMaterial, Text: "the map file " + path + " cannot be read", Cause: err,
+		Hint: "check its path and its permissions"}
+}

@@ -1,0 +1,113 @@
+package serve
+
+import (
+	"context"
+	"time"
+
+	"github.com/beam-cloud/docker-credential-beta9/helpers"
+	"github.com/beam-cloud/docker-credential-beta9/internal/folders"
+	"github.com/beam-cloud/docker-credential-beta9/internal/store"
+)
+
+func (c *call) get(ctx context.Context) ([]byte, error) {
+	raw, r, err := helpers.ReadServerURL(c.process.Stdin)
+	if err != nil {
+		return nil, err
+	}
+	m, err := c.mine(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	credential, err := c.credential(ctx, m, r)
+	if err != nil {
+		return nil, err
+	}
+	return helpers.AppendAnswer(nil, raw, credential, c.process.getenv(ExtendedVariable) == "1")
+}
+
+func (c *call) store(ctx context.Context) error {
+	l, err := helpers.ReadLogin(c.process.Stdin)
+	if err != nil {
+		return err
+	}
+	switch _, err := c.mine(ctx, l.Registry()); {
+	case helpers.IsNotFound(err):
+		return helpers.Fail(helpers.WrongHost, l.Registry().Identity()+" is not a registry of "+c.name(),
+			"let beta9-credentials configure docker choose the helper")
+	case err != nil:
+		return err
+	}
+	if c.explicit() != nil {
+		return helpers.Fail(helpers.BadRequest, "a login is not stored where the material is given by the environment", "")
+	}
+	if c.kind.Keep(ctx, l, time.Now()).IsZero() {
+		return nil // docker login must not fail for a token that is of no use later
+	}
+	if err := c.logins().Put(ctx, c.kind.Type, l); err != nil {
+		return err
+	}
+	return c.forget(ctx, l.Registry())
+}
+
+// erase removes what is stored for a registry. That nothing is, and that the registry is another helper's, is no error:
+// docker logout asks for several spellings, and some clients do not survive an error here.
+func (c *call) erase(ctx context.Context) error {
+	_, r, err := helpers.ReadServerURL(c.process.Stdin)
+	if err != nil {
+		return err
+	}
+	switch _, err := c.mine(ctx, r); {
+	case helpers.IsNotFound(err):
+		return nil
+	case err != nil:
+		return err
+	}
+	if c.explicit() == nil {
+		if err := c.logins().Delete(ctx, c.kind.Type, r); err != nil {
+			return err
+		}
+	}
+	return c.forget(ctx, r)
+}
+
+// list names the stored logins. It never fails, because clients that list cannot go on after a failure.
+func (c *call) list(ctx context.Context) ([]byte, error) {
+	entries := map[string]string{}
+	if c.explicit() == nil {
+		heads, err := c.logins().List(ctx, c.kind.Type)
+		if err != nil {
+			helpers.LeaveSource(ctx, "login", err.Error())
+		}
+		for _, h := range heads {
+			entries[h.ServerURL] = h.Username
+		}
+	}
+	return helpers.AppendList(nil, entries)
+}
+
+func (c *call) logins() *store.Store { return store.Open(folders.New(c.process.getenv)) }
+
+func (c *call) name() string { return helpers.ExecutablePrefix + c.kind.Type }
+
+// mine returns the map under which the registry belongs to this helper, and helpers.ErrNotFound when it does not. The
+// map file is read only where it can make a difference: for a host that the compiled-in table does not know, and for a
+// type whose identities it chooses.
+func (c *call) mine(ctx context.Context, r helpers.Registry) (*helpers.Map, error) {
+	t, ok := helpers.Lookup(r)
+	if ok && t.Name != c.kind.Type && !t.CatchAll() {
+		ok = false
+	}
+	var m *helpers.Map
+	if ok && (t.CatchAll() || c.kind.Ambient != nil) {
+		var err error
+		if m, err = c.process.readMap(); err != nil {
+			return nil, err
+		}
+		t, ok = m.Lookup(r)
+	}
+	if !ok || t.Name != c.kind.Type {
+		helpers.LeaveSource(ctx, c.name(), "the registry is not one of this helper's")
+		return nil, helpers.ErrNotFound
+	}
+	return m, nil
+}
