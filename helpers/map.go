@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"strconv"
 	"strings"
 )
 
@@ -66,8 +67,8 @@ func ParseMap(data []byte) (*Map, error) {
 		}
 		m.partitions = append(m.partitions, p)
 	}
-	for _, entry := range file.Registries {
-		p, err := newPin(entry)
+	for i, entry := range file.Registries {
+		p, err := newPin(i+1, entry)
 		if err != nil {
 			return nil, err
 		}
@@ -80,12 +81,14 @@ func badMap(what string) error {
 	return Fail(BadMaterial, "the map file "+what, "see the documentation of registries.json")
 }
 
-func newPin(entry Pin) (pin, error) {
+// newPin checks the nth entry.
+func newPin(n int, entry Pin) (pin, error) {
 	p := pin{Pin: entry}
 	// What a host may look like is asked of the parser, with a letter for each asterisk.
 	r, err := ParseServerURL(strings.ReplaceAll(entry.Host, "*", "x"))
 	if err != nil || r.userinfo || strings.ContainsAny(entry.Host, "/?#") {
-		return pin{}, badMap("has an entry whose host is not a host: " + entry.Host)
+		// Not quoted: a user and a password may stand in it.
+		return pin{}, badMap("has a host that is not one in entry " + strconv.Itoa(n))
 	}
 	p.rule, p.port = r.host, r.port
 	if strings.Contains(entry.Host, "*") {

@@ -17,7 +17,7 @@ const maxMaterial = 2 * MaxSecret
 // not changed after it was made and is safe for concurrent use.
 type Material struct {
 	opaque
-	m *material
+	m hidden[material]
 }
 
 type material struct {
@@ -46,70 +46,42 @@ func NewMaterial(t Type, r Registry, values map[string]string) (Material, error)
 
 func seal(m material) Material {
 	m.fingerprint = m.sum()
-	return Material{m: &m}
+	return Material{m: hide(m)}
 }
 
 // WithScope returns the same material, bound to a scope of its registry.
 func (m Material) WithScope(s Scope) Material {
-	if m.m == nil {
+	if m.IsZero() {
 		return m
 	}
-	c := *m.m
+	c := m.m.get()
 	c.scope = s
 	return seal(c)
 }
 
 // IsZero tells whether this is no material at all.
-func (m Material) IsZero() bool { return m.m == nil }
+func (m Material) IsZero() bool { return m.m.isZero() }
 
 // Registry returns the registry that the material is bound to.
-func (m Material) Registry() Registry {
-	if m.m == nil {
-		return Registry{}
-	}
-	return m.m.registry
-}
+func (m Material) Registry() Registry { return m.m.get().registry }
 
 // Scope returns the scope that the material is bound to; the empty scope is the whole registry.
-func (m Material) Scope() Scope {
-	if m.m == nil {
-		return ""
-	}
-	return m.m.scope
-}
+func (m Material) Scope() Scope { return m.m.get().scope }
 
 // Type returns the name of the type, in this project's vocabulary.
-func (m Material) Type() string {
-	if m.m == nil {
-		return ""
-	}
-	return m.m.typ
-}
+func (m Material) Type() string { return m.m.get().typ }
 
 // Value returns the value of a key, or nothing.
-func (m Material) Value(key string) string {
-	if m.m == nil {
-		return ""
-	}
-	return m.m.values[key]
-}
+func (m Material) Value(key string) string { return m.m.get().values[key] }
 
 // Keys returns the names of the keys that have a value, sorted. Names are no secret.
 func (m Material) Keys() []string {
-	if m.m == nil {
-		return nil
-	}
-	return slices.Sorted(maps.Keys(m.m.values))
+	return slices.Sorted(maps.Keys(m.m.get().values))
 }
 
 // Fingerprint identifies the material: SHA-256 over its length-prefixed parts. It does not tell the material, but two
 // fingerprints tell whether two materials are the same: it is for keys of caches, not for logs.
-func (m Material) Fingerprint() [sha256.Size]byte {
-	if m.m == nil {
-		return [sha256.Size]byte{}
-	}
-	return m.m.fingerprint
-}
+func (m Material) Fingerprint() [sha256.Size]byte { return m.m.get().fingerprint }
 
 func (m *material) sum() [sha256.Size]byte {
 	h := sha256.New()
@@ -134,11 +106,11 @@ func (m *material) sum() [sha256.Size]byte {
 // The error is a [*Failure] with [WrongHost].
 func (m Material) Bound(typ string, r Registry) error {
 	switch {
-	case m.m == nil:
+	case m.IsZero():
 		return ErrNotFound
-	case m.m.typ != typ:
+	case m.Type() != typ:
 		return Fail(WrongHost, "the material is not of the type "+typ, "")
-	case m.m.registry.Identity() != r.Identity(), r.scope != "" && !m.m.scope.Covers(r.scope):
+	case m.Registry().Identity() != r.Identity(), r.scope != "" && !m.Scope().Covers(r.scope):
 		return Fail(WrongHost, "the material is bound to another registry than "+r.Identity(), "")
 	}
 	return nil
@@ -159,15 +131,15 @@ type blob struct {
 //
 // with "scope" when it has one. The type is written with Beta9's name. What is appended is secret.
 func (m Material) AppendBlob(dst []byte) ([]byte, error) {
-	if m.m == nil {
+	if m.IsZero() {
 		return dst, ErrNotFound
 	}
-	t, ok := TypeNamed(m.m.typ)
+	t, ok := TypeNamed(m.Type())
 	if !ok {
 		return dst, Fail(BadMaterial, "the material is of an unknown type", "")
 	}
 	out, err := json.Marshal(blob{
-		Version: 1, Registry: m.m.registry.Identity(), Type: t.Beta9, Scope: m.m.scope, Credentials: m.m.values,
+		Version: 1, Registry: m.Registry().Identity(), Type: t.Beta9, Scope: m.Scope(), Credentials: m.m.get().values,
 	})
 	if err != nil {
 		return dst, Fail(BadMaterial, "the material cannot be written as JSON", "")

@@ -4,14 +4,13 @@ import (
 	"strings"
 )
 
-// maxRepository is the longest name, domain included, that Docker's reference grammar allows, in characters.
+// maxRepository is the longest path inside a registry that Docker's reference grammar allows, in characters.
 const maxRepository = 255
 
 // A Reference is an image reference, read by Docker's rules
 // (https://github.com/distribution/reference/blob/main/reference.go and normalize.go).
 type Reference struct {
 	registry   Registry
-	domain     string // as typed; empty when the reference named none
 	repository string
 	tag        string
 	digest     string
@@ -21,6 +20,9 @@ type Reference struct {
 // before the first slash is a host only if it has a dot, a colon or an upper-case letter, or is localhost. The error is
 // a [*Failure] with [BadRequest].
 func ParseReference(s string) (Reference, error) {
+	if len(s) == 64 && isHex(s) {
+		return Reference{}, badReference("is 64 hex digits, which is an image's id", "give the name of an image")
+	}
 	if strings.Contains(s, "://") {
 		return Reference{}, badReference("has a scheme", "leave out what stands before the host, as in ghcr.io/org/app:tag")
 	}
@@ -35,26 +37,21 @@ func ParseReference(s string) (Reference, error) {
 	ref := Reference{tag: tag, digest: digest}
 	domain, repository, found := strings.Cut(name, "/")
 	if !found || !isDomain(domain) {
-		domain, repository = "", name
+		domain, repository = hub, name
 	}
-	ref.domain = domain
-	if domain == "" {
-		domain = hub
-	}
-	if strings.ContainsAny(domain, "@#?") {
+	if strings.ContainsAny(domain, "#?") || domain != TrimServerURL(domain) {
 		return Reference{}, badReference("has a malformed host", "a reference looks like ghcr.io/org/app:tag")
 	}
 	var err error
 	if ref.registry, err = ParseServerURL(domain); err != nil {
 		return Reference{}, badReference("has a malformed host", "a reference looks like ghcr.io/org/app:tag")
 	}
-	if isBareHub(ref) && !strings.Contains(repository, "/") {
-		if len(repository) == 64 && isHex(repository) {
-			return Reference{}, badReference("is 64 hex digits, which is an image's id", "give the name of an image")
-		}
+	// Docker's own code does so for docker.io and index.docker.io only; here Docker Hub is one registry under all its
+	// names, so that a repository has one name as well.
+	if ref.registry.HostPort() == hub && !strings.Contains(repository, "/") {
 		repository = "library/" + repository
 	}
-	if scopeHint(repository) == "" || len(ref.domain)+1+len(repository) > maxRepository {
+	if scopeHint(repository) == "" {
 		return Reference{}, badReference("has a malformed name",
 			"a name has lower-case letters and digits, separated by single dots, one or two underscores, hyphens or slashes")
 	}
@@ -65,15 +62,6 @@ func ParseReference(s string) (Reference, error) {
 
 func badReference(what, hint string) error {
 	return Fail(BadRequest, "the image reference "+what, hint)
-}
-
-// isBareHub tells whether the name is in Docker Hub's short form, in which a single component stands in library/.
-func isBareHub(ref Reference) bool {
-	switch strings.ToLower(ref.domain) {
-	case "", hub, "index.docker.io":
-		return true
-	}
-	return false
 }
 
 func isDomain(s string) bool {

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // maxServerURL is the longest server URL that is looked at, in bytes. A host name has at most 253 of them and a
@@ -35,6 +36,9 @@ func ParseServerURL(s string) (Registry, error) {
 	s = TrimServerURL(s)
 	if len(s) > maxServerURL {
 		return Registry{}, badServerURL("is longer than 4096 bytes")
+	}
+	if !utf8.ValidString(s) { // it could not be echoed as it is
+		return Registry{}, badServerURL("is not valid UTF-8")
 	}
 	for i := range len(s) {
 		if s[i] < 0x20 || s[i] == 0x7f {
