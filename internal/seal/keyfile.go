@@ -1,0 +1,112 @@
+package seal
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"io/fs"
+	"path/filepath"
+
+	"github.com/beam-cloud/docker-credential-beta9/internal/file"
+	"github.com/beam-cloud/docker-credential-beta9/internal/folders"
+)
+
+// ErrNotKey is a key file that holds something else than a key.
+var ErrNotKey = errors.New("does not hold a key, which is 32 random bytes")
+
+// A KeyFile is where a key lies: exactly its bytes, in a file that only its owner can read. It is safe for concurrent
+// use by any number of processes.
+type KeyFile struct {
+	path string
+	// named says that a person chose the path. The folder is theirs, and left as it is.
+	named bool
+}
+
+// Find returns the key file that the environment asks for. It does not look whether there is one.
+func Find(f folders.Folders) (KeyFile, error) {
+	path, named, err := f.Key()
+	return KeyFile{path: path, named: named}, err
+}
+
+// Path returns the path of the file.
+func (f KeyFile) Path() string { return f.path }
+
+// Read returns the key. The error is fs.ErrNotExist when there is none; nothing is created.
+func (f KeyFile) Read() (Key, error) {
+	d, err := f.open()
+	if err != nil {
+		return Key{}, err
+	}
+	defer d.Close()
+	return f.read(d)
+}
+
+// ReadOrMake returns the key, and makes one when there is none. Of several processes that do so at the same time, one
+// makes it and all return it. The key is on the disk before it is returned.
+func (f KeyFile) ReadOrMake(ctx context.Context) (Key, error) {
+	d, err := f.open()
+	if errors.Is(err, fs.ErrNotExist) && !f.named {
+		d, err = file.Make(filepath.Dir(f.path))
+	}
+	if err != nil {
+		return Key{}, err
+	}
+	defer d.Close()
+	k, err := f.read(d)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return k, err
+	}
+	lock, err := d.Lock(ctx, f.name()+".lock")
+	if err != nil {
+		return Key{}, err
+	}
+	defer lock.Discard()
+	k, err = f.read(d)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return k, err
+	}
+	return f.make(d)
+}
+
+func (f KeyFile) name() string { return filepath.Base(f.path) }
+
+func (f KeyFile) open() (*file.Folder, error) {
+	if f.named {
+		return file.OpenShared(filepath.Dir(f.path))
+	}
+	return file.Open(filepath.Dir(f.path))
+}
+
+func (f KeyFile) read(d *file.Folder) (Key, error) {
+	content, err := d.ReadStart(f.name(), KeySize+1)
+	if err != nil {
+		return Key{}, err
+	}
+	// A file of zeros is what some file systems leave of a file that was being written when the power went.
+	if len(content) != KeySize || [KeySize]byte(content) == [KeySize]byte{} {
+		return Key{}, &file.Error{Path: f.path, Err: ErrNotKey}
+	}
+	return newKey([KeySize]byte(content))
+}
+
+// make writes a new key. The caller holds the lock and has seen that there is none, so that what other makers left
+// behind is of no use to anybody.
+func (f KeyFile) make(d *file.Folder) (Key, error) {
+	names, err := d.Names()
+	if err != nil {
+		return Key{}, err
+	}
+	for _, name := range names {
+		if of, ok := file.Temporary(name); ok && of == f.name() {
+			if err := d.Remove(name); err != nil {
+				return Key{}, err
+			}
+		}
+	}
+	var secret [KeySize]byte
+	rand.Read(secret[:]) // never fails: the program ends when the system has no randomness
+	if err := d.Write(f.name(), secret[:]); err != nil {
+		return Key{}, err
+	}
+	return newKey(secret)
+}
