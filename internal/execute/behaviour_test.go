@@ -1,0 +1,282 @@
+//go:build unix
+
+package execute
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+const (
+	// socketKey names the socket on which a helper shows that it lives.
+	socketKey = "EXECUTE_TEST_SOCKET"
+	// folderKey names the folder for the helpers' parent.
+	folderKey = "EXECUTE_TEST_FOLDER"
+	// secret is printed by helpers that then fail; no error may repeat it.
+	secret = "canary-5f1d"
+)
+
+// behaviours are what the test binary does when it is run under such a name,
+// as a helper or as the parent of one. Each returns its exit status.
+var behaviours map[string]func() int
+
+func init() {
+	behaviours = map[string]func() int{
+		"answer":   answer,
+		"bomb":     bomb,
+		"close":    closeEverything,
+		"deaf":     deaf,
+		"dump":     dump,
+		"escape":   func() int { return leave(true) },
+		"flood":    flood,
+		"gate":     gate,
+		"hang":     hang,
+		"hare":     hare,
+		"linger":   func() int { return leave(false) },
+		"material": material,
+		"noise":    noise,
+		"orphan":   orphan,
+		"parent":   parent,
+		"refuse":   refuse,
+		"silent":   func() int { return 0 },
+		"suicide":  suicide,
+	}
+}
+
+// answer repeats what it was asked.
+func answer() int {
+	asked, err := io.ReadAll(os.Stdin)
+	if err != nil {
+		return 2
+	}
+	fmt.Printf("%s %s", os.Args[1], asked)
+	return 0
+}
+
+// refuse ends as a helper that has nothing does.
+func refuse() int {
+	fmt.Println("credentials not found in native keychain")
+	fmt.Fprintln(os.Stderr, "hint: log in first")
+	return 1
+}
+
+// flood prints a gibibyte, if it is let to.
+func flood() int {
+	block := bytes.Repeat([]byte(secret), 1<<20/len(secret))
+	for range 1 << 10 {
+		if _, err := os.Stdout.Write(block); err != nil {
+			break
+		}
+	}
+	select {}
+}
+
+// noise prints a lot on standard error, and then an answer.
+func noise() int {
+	block := bytes.Repeat([]byte("noise"), 1<<20/5)
+	for range 64 {
+		if _, err := os.Stderr.Write(block); err != nil {
+			return 2
+		}
+	}
+	fmt.Print("answer")
+	return 0
+}
+
+// live connects to the witness and says who it is. The connection lives as long
+// as the process, and as those it is handed to.
+func live(name string) *net.UnixConn {
+	conn, err := net.Dial("unix", os.Getenv(socketKey))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(3)
+	}
+	fmt.Fprintln(conn, name)
+	return conn.(*net.UnixConn)
+}
+
+// hang lives until it is killed.
+func hang() int {
+	signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE)
+	fmt.Print(secret)
+	fmt.Fprint(os.Stderr, "waiting")
+	conn := live("hang")
+	// The witness never answers, and the process is killed while it waits, or
+	// ends when the witness goes first.
+	_, _ = io.Copy(io.Discard, conn)
+	return 0
+}
+
+// spawn starts another behaviour of this binary that shares standard output
+// and error, and whatever else is given.
+func spawn(name string, attributes *syscall.SysProcAttr, files ...*os.File) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	cmd := exec.Command(self)
+	cmd.Args[0] = Prefix + name
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	cmd.ExtraFiles = files
+	cmd.SysProcAttr = attributes
+	return cmd.Start()
+}
+
+// leave ends with a complete answer while a grandchild holds the output open
+// and does not listen to signals. A leaver in a session of its own is out of
+// the group's reach.
+func leave(session bool) int {
+	if err := spawn("orphan", &syscall.SysProcAttr{Setsid: session}); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 3
+	}
+	conn := live("leader")
+	// The witness answers once the grandchild has shown itself.
+	if _, err := conn.Read(make([]byte, 1)); err != nil {
+		return 3
+	}
+	fmt.Print("complete")
+	return 0
+}
+
+// orphan is a grandchild that holds its parent's output and stays.
+func orphan() int {
+	signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE)
+	_, _ = io.Copy(io.Discard, live("orphan"))
+	return 0
+}
+
+// bomb leaves several hares behind, and says so.
+func bomb() int {
+	file, err := live("bomb").File()
+	if err != nil {
+		return 3
+	}
+	for range 4 {
+		if err := spawn("hare", nil, file); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 3
+		}
+	}
+	// Hares write a byte each; the witness answers when it has seen several
+	// generations of them.
+	if _, err := file.Read(make([]byte, 1)); err != nil {
+		return 3
+	}
+	fmt.Print("complete")
+	return 0
+}
+
+// hare starts its like and ends, over and over, so that no list of process ids
+// is ever right.
+func hare() int {
+	signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE)
+	conn := os.NewFile(3, "witness")
+	if _, err := conn.Write([]byte{'h'}); err != nil {
+		return 0
+	}
+	if err := spawn("hare", nil, conn); err != nil {
+		return 3
+	}
+	return 0
+}
+
+// gate waits until it is let through.
+func gate() int {
+	conn := live("gate")
+	if _, err := conn.Read(make([]byte, 1)); err != nil {
+		return 3
+	}
+	fmt.Print("through")
+	return 0
+}
+
+// suicide dies of a signal after it said something.
+func suicide() int {
+	fmt.Print(secret)
+	fmt.Fprint(os.Stderr, "dying")
+	syscall.Kill(os.Getpid(), syscall.SIGKILL)
+	select {}
+}
+
+// deaf reads nothing, and closes what it could read from.
+func deaf() int {
+	os.Stdin.Close()
+	syscall.Close(3)
+	fmt.Print("heard nothing")
+	return 0
+}
+
+// closeEverything closes its output and stays.
+func closeEverything() int {
+	os.Stdout.Close()
+	os.Stderr.Close()
+	return hang()
+}
+
+// material tells what it was given, without printing it.
+func material() int {
+	number, err := strconv.Atoi(os.Getenv("BETA9_CREDENTIAL_FD"))
+	if err != nil {
+		return 3
+	}
+	given, err := io.ReadAll(os.NewFile(uintptr(number), "material"))
+	if err != nil {
+		return 4
+	}
+	fmt.Printf("%d %x", len(given), sha256.Sum256(given))
+	return 0
+}
+
+// dump prints everything a process can know about how it was started.
+func dump() int {
+	for _, entry := range os.Environ() {
+		fmt.Printf("env %q\n", entry)
+	}
+	for _, arg := range os.Args {
+		fmt.Printf("arg %q\n", arg)
+	}
+	if path, err := os.Executable(); err == nil {
+		fmt.Printf("exe %q\n", path)
+	}
+	if dir, err := os.Getwd(); err == nil {
+		fmt.Printf("dir %q\n", dir)
+	}
+	fmt.Printf("leader %v\n", syscall.Getpgrp() == os.Getpid())
+	// What was inherited is not close-on-exec, and what the runtime opened for
+	// itself is.
+	for n := range 1024 {
+		flags, _, errno := syscall.Syscall(syscall.SYS_FCNTL, uintptr(n), syscall.F_GETFD, 0)
+		if errno == 0 && flags&syscall.FD_CLOEXEC == 0 {
+			fmt.Printf("fd %d\n", n)
+		}
+	}
+	for _, file := range []string{"cmdline", "environ"} {
+		if content, err := os.ReadFile("/proc/self/" + file); err == nil {
+			fmt.Printf("%s %q\n", file, strings.Split(strings.TrimSuffix(string(content), "\x00"), "\x00"))
+		}
+	}
+	return 0
+}
+
+// parent runs a helper that hangs, and waits to be killed.
+func parent() int {
+	folder, err := OpenFolder(os.Getenv(folderKey), Options{Types: []string{"hang"}})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 3
+	}
+	_, err = folder.Run(context.Background(), Call{Type: "hang", Verb: "get", Env: []string{socketKey + "=" + os.Getenv(socketKey)}})
+	fmt.Fprintln(os.Stderr, err)
+	return 3
+}

@@ -1,0 +1,46 @@
+package execute
+
+import "errors"
+
+const (
+	// MaxStdout is the most a helper may print, in bytes. An answer carries
+	// one secret; the largest anybody stores is a good deal smaller.
+	MaxStdout = 1 << 20
+	// MaxStderr is how much of standard error is kept, in bytes. It is for a
+	// person to read.
+	MaxStderr = 16 << 10
+)
+
+// errFull ends the copying into a capped of which nothing may be lost.
+var errFull = errors.New("output over its cap")
+
+// capped keeps the first limit bytes written to it. It does not embed a
+// buffer: the buffer's ReadFrom would come along, and io.Copy would use it and
+// write past the cap. It belongs to one goroutine at a time.
+type capped struct {
+	limit int
+	// over, if set, is called once when something had to be left out, and
+	// makes that an error. Without it the rest is dropped in silence, and the
+	// writer is never held up.
+	over func()
+	data []byte
+	full bool
+}
+
+// Write keeps what fits.
+func (c *capped) Write(b []byte) (int, error) {
+	room := c.limit - len(c.data)
+	if len(b) <= room {
+		c.data = append(c.data, b...)
+		return len(b), nil
+	}
+	c.data = append(c.data, b[:room]...)
+	if c.over == nil {
+		return len(b), nil
+	}
+	if !c.full {
+		c.full = true
+		c.over()
+	}
+	return room, errFull
+}

@@ -1,0 +1,314 @@
+//go:build unix
+
+package execute
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// outcome is what a call in the background came to.
+type outcome struct {
+	Result
+	err error
+}
+
+// begin makes a call in the background.
+func begin(ctx context.Context, folder *Folder, c Call) <-chan outcome {
+	done := make(chan outcome, 1)
+	go func() {
+		result, err := folder.Run(ctx, c)
+		done <- outcome{result, err}
+	}()
+	return done
+}
+
+// TestFlood is not parallel to others, so that the memory it counts is its own.
+func TestFlood(t *testing.T) {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	var pid int
+	got, err := behaving(t, Options{}).Run(context.Background(), Call{Type: "flood", Verb: "get", Started: func(p int) { pid = p }})
+	runtime.ReadMemStats(&after)
+	checkError(t, err, ErrOutput)
+	if got.Stdout != nil {
+		t.Errorf("returned %d bytes of output", len(got.Stdout))
+	}
+	if used := after.TotalAlloc - before.TotalAlloc; used > 8*MaxStdout {
+		t.Errorf("allocated %d bytes to keep %d", used, MaxStdout)
+	}
+	if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
+		t.Errorf("the helper is still there: %v", err)
+	}
+}
+
+func TestNoiseIsCut(t *testing.T) {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	got, err := behaving(t, Options{}).Run(context.Background(), Call{Type: "noise", Verb: "get"})
+	runtime.ReadMemStats(&after)
+	if err != nil || string(got.Stdout) != "answer" {
+		t.Fatalf("got %q, %v", got.Stdout, err)
+	}
+	if len(got.Stderr) != MaxStderr || !bytes.HasPrefix(got.Stderr, []byte("noisenoise")) {
+		t.Errorf("kept %d bytes, want %d", len(got.Stderr), MaxStderr)
+	}
+	if used := after.TotalAlloc - before.TotalAlloc; used > MaxStdout {
+		t.Errorf("allocated %d bytes to keep %d", used, MaxStderr)
+	}
+}
+
+// TestNothingIsKept counts the descriptors and the memory of threads before and
+// after calls of every kind. It is not parallel to others for that.
+func TestNothingIsKept(t *testing.T) {
+	folder := behaving(t, Options{Types: append(types(), "absent")})
+	round := func() {
+		for _, name := range []string{"answer", "refuse", "silent", "suicide", "deaf", "flood", "absent"} {
+			_, _ = folder.Run(context.Background(), Call{Type: name, Verb: "get", Stdin: []byte("x"), Material: make([]byte, 1<<17)})
+		}
+		canceled, cancel := context.WithCancel(context.Background())
+		cancel()
+		_, _ = folder.Run(canceled, Call{Type: "answer", Verb: "get"})
+	}
+	round()
+	before := descriptors(t)
+	for range 5 {
+		round()
+	}
+	if after := descriptors(t); after != before {
+		t.Errorf("%d descriptors are open, there were %d", after, before)
+	}
+	if len(folder.turns) != 0 {
+		t.Errorf("%d turns were not given back", len(folder.turns))
+	}
+}
+
+func descriptors(t *testing.T) int {
+	names, err := os.ReadDir("/dev/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(names)
+}
+
+func TestDeadline(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		behaviour string
+		own       bool // the folder's own deadline counts
+	}{
+		"of the caller":   {"hang", false},
+		"of the folder":   {"hang", true},
+		"closed its pipe": {"close", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWitness(t)
+			ctx, options := context.Background(), Options{}
+			if test.own {
+				options.Deadline = time.Second
+			} else {
+				var cancel context.CancelFunc
+				ctx, cancel = context.WithTimeout(ctx, time.Second)
+				defer cancel()
+			}
+			done := begin(ctx, behaving(t, options), Call{Type: test.behaviour, Verb: "get", Env: w.env()})
+			child := w.next()
+			got := <-done
+			checkError(t, got.err, ErrDeadline)
+			if !errors.Is(got.err, context.DeadlineExceeded) {
+				t.Errorf("does not match the context's own error: %v", got.err)
+			}
+			child.gone()
+			if got.Stdout != nil {
+				t.Errorf("returned %q", got.Stdout)
+			}
+			if test.behaviour == "hang" && string(got.Stderr) != "waiting" {
+				t.Errorf("standard error was %q", got.Stderr)
+			}
+		})
+	}
+}
+
+func TestCancelBeforeStart(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, err := behaving(t, Options{}).Run(ctx, Call{Type: "answer", Verb: "get", Started: func(int) { t.Error("it was started") }})
+	checkError(t, err, ErrCanceled)
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("does not match the context's own error: %v", err)
+	}
+
+	late, cancel := context.WithDeadline(context.Background(), time.Unix(0, 0))
+	defer cancel()
+	_, err = behaving(t, Options{}).Run(late, Call{Type: "answer", Verb: "get", Started: func(int) { t.Error("it was started") }})
+	checkError(t, err, ErrDeadline)
+}
+
+func TestCancelWhileRunning(t *testing.T) {
+	t.Parallel()
+	w := newWitness(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	done := begin(ctx, behaving(t, Options{}), Call{Type: "hang", Verb: "get", Env: w.env(), Material: make([]byte, 2<<20)})
+	child := w.next()
+	cancel()
+	checkError(t, (<-done).err, ErrCanceled)
+	child.gone()
+}
+
+func TestCancelWhileWaitingForATurn(t *testing.T) {
+	t.Parallel()
+	w := newWitness(t)
+	folder := behaving(t, Options{Concurrent: 1})
+	first := begin(context.Background(), folder, Call{Type: "gate", Verb: "get", Env: w.env()})
+	child := w.next()
+	ctx, cancel := context.WithCancel(context.Background())
+	second := begin(ctx, folder, Call{Type: "answer", Verb: "get", Started: func(int) { t.Error("it was started out of turn") }})
+	cancel()
+	checkError(t, (<-second).err, ErrCanceled)
+	child.release()
+	if got := <-first; got.err != nil || string(got.Stdout) != "through" {
+		t.Errorf("got %q, %v", got.Stdout, got.err)
+	}
+}
+
+func TestSignal(t *testing.T) {
+	t.Parallel()
+	got, err := behaving(t, Options{}).Run(context.Background(), Call{Type: "suicide", Verb: "get"})
+	checkError(t, err, ErrKilled)
+	if got.Stdout != nil || string(got.Stderr) != "dying" {
+		t.Errorf("returned %q and %q", got.Stdout, got.Stderr)
+	}
+}
+
+// TestGrandchildHoldsOutput has a helper give a complete answer and leave
+// somebody behind who holds its output. In the group it is killed; in a session
+// of its own it is left alone, and does not hold up the answer.
+func TestGrandchildHoldsOutput(t *testing.T) {
+	t.Parallel()
+	for _, behaviour := range []string{"linger", "escape"} {
+		t.Run(behaviour, func(t *testing.T) {
+			t.Parallel()
+			w := newWitness(t)
+			done := begin(context.Background(), behaving(t, Options{}),
+				Call{Type: behaviour, Verb: "get", Env: w.env(), Stdin: make([]byte, 1<<17), Material: make([]byte, 2<<20)})
+			leader, orphan := w.next(), w.next()
+			if leader.name != "leader" {
+				leader, orphan = orphan, leader
+			}
+			leader.release()
+			got := <-done
+			if got.err != nil || string(got.Stdout) != "complete" {
+				t.Errorf("got %q, %v", got.Stdout, got.err)
+			}
+			if behaviour == "escape" {
+				orphan.CloseWrite()
+			}
+			orphan.gone()
+		})
+	}
+}
+
+// TestGrandchildOutlivesDeadline has the deadline pass while leader and
+// grandchild both live.
+func TestGrandchildOutlivesDeadline(t *testing.T) {
+	t.Parallel()
+	w := newWitness(t)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	done := begin(ctx, behaving(t, Options{}), Call{Type: "linger", Verb: "get", Env: w.env()})
+	one, other := w.next(), w.next()
+	cancel()
+	checkError(t, (<-done).err, ErrCanceled)
+	one.gone()
+	other.gone()
+}
+
+// TestBomb has a helper end while its descendants multiply. They hold one
+// connection in common, which ends with the last of them.
+func TestBomb(t *testing.T) {
+	t.Parallel()
+	w := newWitness(t)
+	done := begin(context.Background(), behaving(t, Options{}), Call{Type: "bomb", Verb: "get", Env: w.env()})
+	bomb := w.next()
+	for range 40 {
+		if _, err := bomb.in.ReadByte(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	bomb.release()
+	got := <-done
+	if got.err != nil || string(got.Stdout) != "complete" {
+		t.Errorf("got %q, %v, stderr %q", got.Stdout, got.err, got.Stderr)
+	}
+	bomb.gone()
+}
+
+// TestParentKilled kills the process that waits for a helper.
+func TestParentKilled(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux tells a child that its parent died: run this test there")
+	}
+	w := newWitness(t)
+	cmd := exec.Command(filepath.Join(helpersFolder, Prefix+"parent"))
+	cmd.Args[0] = Prefix + "parent"
+	cmd.Env = append(w.env(), folderKey+"="+helpersFolder)
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	child := w.next()
+	if err := cmd.Process.Kill(); err != nil {
+		t.Error(err)
+	}
+	_ = cmd.Wait()
+	child.gone()
+}
+
+// TestTurns has 64 callers at once. The helpers wait until eight of them are
+// there; a ninth would be counted before any is let go.
+func TestTurns(t *testing.T) {
+	t.Parallel()
+	const callers = 64
+	w := newWitness(t)
+	folder := behaving(t, Options{})
+	var failed atomic.Int32
+	var group sync.WaitGroup
+	for range callers {
+		group.Go(func() {
+			got, err := folder.Run(context.Background(), Call{Type: "gate", Verb: "get", Env: w.env()})
+			if err != nil || string(got.Stdout) != "through" {
+				failed.Add(1)
+				t.Errorf("got %q, %v", got.Stdout, err)
+			}
+		})
+	}
+	for range callers / DefaultConcurrent {
+		var waiting []*seen
+		for range DefaultConcurrent {
+			waiting = append(waiting, w.next())
+		}
+		// All turns are taken. Whoever else is there came without one.
+		if taken := len(folder.turns); taken != DefaultConcurrent {
+			t.Errorf("%d turns are taken, want %d", taken, DefaultConcurrent)
+		}
+		w.nobody()
+		for _, child := range waiting {
+			child.release()
+		}
+	}
+	group.Wait()
+}

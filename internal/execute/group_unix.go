@@ -1,0 +1,59 @@
+//go:build unix
+
+package execute
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+)
+
+// group is the process group a child leads.
+type group struct {
+	cmd *exec.Cmd
+	mu  sync.Mutex
+	// over is set before the leader is reaped. From then on its number may be
+	// given to another process, and must not be signalled.
+	over bool
+}
+
+// newGroup makes cmd the leader of a group of its own.
+func newGroup(cmd *exec.Cmd) (*group, error) {
+	cmd.SysProcAttr = groupAttributes()
+	return &group{cmd: cmd}, nil
+}
+
+// started has nothing to do: the child is in its group before it is executed.
+func (g *group) started() error { return nil }
+
+// kill kills the whole group at once. There is no gentler signal first: a
+// helper in trouble has had its own deadline to end by.
+func (g *group) kill() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.over {
+		return os.ErrProcessDone
+	}
+	return killGroup(g.cmd.Process.Pid)
+}
+
+// close has nothing to let go of.
+func (g *group) close() {}
+
+func killGroup(pid int) error {
+	err := syscall.Kill(-pid, syscall.SIGKILL)
+	if err == syscall.ESRCH {
+		return os.ErrProcessDone
+	}
+	return err
+}
+
+// deathOf tells what killed a child, or nil when it ended by itself.
+func deathOf(state *os.ProcessState) error {
+	if status, ok := state.Sys().(syscall.WaitStatus); ok && status.Signaled() {
+		return errors.New("signal: " + status.Signal().String())
+	}
+	return nil
+}
