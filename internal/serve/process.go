@@ -33,8 +33,8 @@ func Main(k Kind) int {
 	return Run(ctx, k, Process{os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Environ()})
 }
 
-// getenv looks up a variable of the process. As in a shell, the last of two equal names counts.
-func (p Process) getenv(name string) string {
+// Getenv looks up a variable of the process. As in a shell, the last of two equal names counts.
+func (p Process) Getenv(name string) string {
 	for i := len(p.Environ) - 1; i >= 0; i-- {
 		if key, value, ok := strings.Cut(p.Environ[i], "="); ok && key == name {
 			return value

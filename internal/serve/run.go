@@ -26,80 +26,94 @@ const (
 	defaultTimeout = 10 * time.Second
 )
 
-// Run carries out one call of the helper k and returns its exit code: 0, or 1 with an error line on stdout. It never
-// takes longer than the deadline of the call, whatever stdin, stdout and the network do. When the deadline passes while
-// stdin or stdout is stuck, the goroutine that reads or writes is left behind, for the process is about to end.
+// Run carries out one call of the helper k and returns its exit code: 0, or 1 with an error line on stdout.
 func Run(ctx context.Context, k Kind, p Process) int {
-	if code, done := usage(k.Type, p); done {
+	c := &call{kind: k, process: p}
+	return Protocol(ctx, helpers.ExecutablePrefix+k.Type, p, 0, c.carryOut)
+}
+
+// An Outcome is what a verb ends with when it does not fail: what it prints, and the exit code.
+type Outcome struct {
+	Stdout, Stderr []byte
+	Code           int
+}
+
+// Protocol is the frame of a call of the program called name: it refuses what is not a verb, runs carryOut within the
+// deadline of the call plus grace, and prints the outcome. It never takes longer, whatever stdin, stdout and the network
+// do: when the deadline passes while stdin or stdout is stuck, the goroutine that reads or writes is left behind, for the
+// process is about to end.
+func Protocol(ctx context.Context, name string, p Process, grace time.Duration, carryOut func(context.Context, string) (Outcome, error)) int {
+	if code, done := usage(name, p); done {
 		return code
 	}
-	c := &call{kind: k, process: p}
+	var say sayings
 	timeout, err := p.timeout()
 	if err != nil {
-		return c.finish(nil, err)
+		return p.finish(&say, Outcome{}, err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
+	ctx, cancel := context.WithTimeout(ctx, timeout+grace)
 	defer cancel()
-	answer, err := within(ctx, func() ([]byte, error) { return c.carryOut(c.trace(ctx)) })
-	return c.finish(answer, err)
+	ctx = p.trace(ctx, &say)
+	o, err := within(ctx, func() (Outcome, error) { return carryOut(ctx, p.Args[0]) })
+	return p.finish(&say, o, err)
 }
 
 // A call is one run of a helper.
 type call struct {
 	kind    Kind
 	process Process
-	say     sayings
 }
 
-func (c *call) carryOut(ctx context.Context) ([]byte, error) {
-	switch c.process.Args[0] {
+func (c *call) carryOut(ctx context.Context, verb string) (o Outcome, err error) {
+	switch verb {
 	case helpers.VerbGet:
-		return c.get(ctx)
+		o.Stdout, err = c.get(ctx)
 	case helpers.VerbStore:
-		return nil, c.store(ctx)
+		err = c.store(ctx)
 	case helpers.VerbErase:
-		return nil, c.erase(ctx)
+		err = c.erase(ctx)
 	default: // usage lets no other verb through
-		return c.list(ctx)
+		o.Stdout, err = c.list(ctx)
 	}
+	return o, err
 }
 
 // within runs f and gives up waiting for it when the context ends. What f reports about the context's end is said in
 // the protocol's words either way.
-func within(ctx context.Context, f func() ([]byte, error)) ([]byte, error) {
+func within[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	type outcome struct {
-		answer []byte
-		err    error
+		value T
+		err   error
 	}
 	done := make(chan outcome, 1)
 	go func() {
-		answer, err := f()
-		done <- outcome{answer, err}
+		value, err := f()
+		done <- outcome{value, err}
 	}()
 	select {
 	case o := <-done:
-		return o.answer, o.err
+		return o.value, o.err
 	case <-ctx.Done():
+		var none T
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			return nil, helpers.Fail(helpers.Timeout, "the call did not end within its deadline",
+			return none, helpers.Fail(helpers.Timeout, "the call did not end within its deadline",
 				"set "+TimeoutVariable+" to wait longer, or "+DebugVariable+"=1 to see for what")
 		}
-		return nil, helpers.Fail(helpers.Canceled, "the call was interrupted", "")
+		return none, helpers.Fail(helpers.Canceled, "the call was interrupted", "")
 	}
 }
 
-// finish writes the answer or the error line, and returns the exit code. An answer that could not be written whole is a
-// failure, so that no client takes silence for success.
-func (c *call) finish(answer []byte, err error) int {
-	c.say.end(c.process.Stderr, err)
-	code := 0
+// finish prints the outcome, or the error line, and returns the exit code. An answer that could not be written whole is
+// a failure, so that no client takes silence for success.
+func (p Process) finish(say *sayings, o Outcome, err error) int {
 	if err != nil {
-		code, answer = 1, []byte(helpers.ErrorLine(err)+"\n")
+		o = Outcome{Code: 1, Stdout: []byte(helpers.ErrorLine(err) + "\n")}
 	}
-	if !write(c.process.Stdout, answer) {
+	write(p.Stderr, append(o.Stderr, say.end(err)...))
+	if !write(p.Stdout, o.Stdout) {
 		return 1
 	}
-	return code
+	return o.Code
 }
 
 // write writes all of b, and gives up when the reader does not take it in the time that a whole call may need.
@@ -109,15 +123,12 @@ func write(w io.Writer, b []byte) bool {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), defaultTimeout)
 	defer cancel()
-	_, err := within(ctx, func() ([]byte, error) {
-		_, err := w.Write(b)
-		return nil, err
-	})
+	_, err := within(ctx, func() (int, error) { return w.Write(b) })
 	return err == nil
 }
 
 func (p Process) timeout() (time.Duration, error) {
-	s := p.getenv(TimeoutVariable)
+	s := p.Getenv(TimeoutVariable)
 	if s == "" {
 		return defaultTimeout, nil
 	}

@@ -2,7 +2,6 @@ package serve
 
 import (
 	"context"
-	"io"
 	"sync"
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
@@ -24,30 +23,29 @@ func (s *sayings) add(kind, text string) {
 	}
 }
 
-// end writes what was said, with the hint of the error as the last line. What is said later, by a goroutine that was
+// end returns what was said, with the hint of the error as the last line. What is said later, by a goroutine that was
 // left behind, is dropped.
-func (s *sayings) end(w io.Writer, err error) {
+func (s *sayings) end(err error) []byte {
 	if hint := helpers.HintOf(err); hint != "" {
 		s.add("hint", hint)
 	}
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.closed = true
-	lines := s.lines
-	s.mu.Unlock()
-	write(w, lines)
+	return s.lines
 }
 
 // trace returns a context under which hints are heard always, advice when a login is stored, and what was tried only
 // when it was asked for.
-func (c *call) trace(ctx context.Context) context.Context {
-	t := helpers.Trace{Hint: func(text string) { c.say.add("hint", text) }}
-	debug := c.process.getenv(DebugVariable) == "1"
-	if debug || c.process.Args[0] == helpers.VerbStore {
+func (p Process) trace(ctx context.Context, say *sayings) context.Context {
+	t := helpers.Trace{Hint: func(text string) { say.add("hint", text) }}
+	debug := p.Getenv(DebugVariable) == "1"
+	if debug || p.Args[0] == helpers.VerbStore {
 		t.Advice = t.Hint
 	}
 	if debug {
-		t.SourceLeft = func(source, why string) { c.say.add("debug", source+": "+why) }
-		t.SourceTaken = func(source string) { c.say.add("debug", source+": taken") }
+		t.SourceLeft = func(source, why string) { say.add("debug", source+": "+why) }
+		t.SourceTaken = func(source string) { say.add("debug", source+": taken") }
 	}
 	return helpers.WithTrace(ctx, t)
 }

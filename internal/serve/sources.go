@@ -81,14 +81,14 @@ func (c *call) fromEnvironment(ctx context.Context, r helpers.Registry) (helpers
 	t, _ := helpers.TypeNamed(c.kind.Type)
 	var unread error
 	material, err := t.FromEnvironment(r, func(key string) string {
-		if v := c.process.getenv(key); v != "" {
+		if v := c.process.Getenv(key); v != "" {
 			return v
 		}
 		for _, k := range t.Keys {
-			if k.Secret != key || k.File == "" || c.process.getenv(k.File) == "" {
+			if k.Secret != key || k.File == "" || c.process.Getenv(k.File) == "" {
 				continue
 			}
-			value, err := readSecretFile(c.process.getenv(k.File))
+			value, err := readSecretFile(c.process.Getenv(k.File))
 			if err != nil && unread == nil {
 				unread = &helpers.Failure{Reason: helpers.BadMaterial, Cause: err,
 					Text: "the file that " + k.File + " names cannot be read", Hint: "check its path and its permissions"}
@@ -102,7 +102,7 @@ func (c *call) fromEnvironment(ctx context.Context, r helpers.Registry) (helpers
 	}
 	if helpers.IsNotFound(err) {
 		helpers.LeaveSource(ctx, "environment", "no key of "+c.kind.Type+" is set for "+r.Identity())
-		if hint := t.EnvironmentHint(r, c.process.getenv); hint != "" {
+		if hint := t.EnvironmentHint(r, c.process.Getenv); hint != "" {
 			helpers.Hint(ctx, hint)
 		}
 	}
@@ -114,7 +114,7 @@ func (c *call) ambient(ctx context.Context, m *helpers.Map, r helpers.Registry) 
 	if c.kind.Ambient == nil {
 		return helpers.Credential{}, helpers.ErrNotFound
 	}
-	if c.process.getenv(AmbientVariable) == "off" {
+	if c.process.Getenv(AmbientVariable) == "off" {
 		helpers.LeaveSource(ctx, "machine", AmbientVariable+" is off")
 		return helpers.Credential{}, helpers.ErrNotFound
 	}
@@ -122,7 +122,7 @@ func (c *call) ambient(ctx context.Context, m *helpers.Map, r helpers.Registry) 
 }
 
 func (c *call) machine(m *helpers.Map) helpers.Machine {
-	return helpers.Machine{Getenv: c.process.getenv, Environ: c.process.Environ, Map: m}
+	return helpers.Machine{Getenv: c.process.Getenv, Environ: c.process.Environ, Map: m}
 }
 
 // exchange makes a credential out of material.
@@ -143,13 +143,13 @@ type explicit struct {
 
 // explicit returns the source that the environment names, or nil.
 func (c *call) explicit() helpers.Source {
-	if fd := c.process.getenv(FDVariable); fd != "" {
+	if fd := c.process.Getenv(FDVariable); fd != "" {
 		return explicit{FDVariable, func(context.Context, helpers.Registry) (helpers.Material, error) { return fromFD(fd) }}
 	}
-	if path := c.process.getenv(FileVariable); path != "" {
+	if path := c.process.Getenv(FileVariable); path != "" {
 		return explicit{FileVariable, func(context.Context, helpers.Registry) (helpers.Material, error) { return fromFile(path) }}
 	}
-	if path := c.process.getenv(SocketVariable); path != "" {
+	if path := c.process.Getenv(SocketVariable); path != "" {
 		return explicit{SocketVariable, func(ctx context.Context, r helpers.Registry) (helpers.Material, error) {
 			return socket.Ask(ctx, path, r)
 		}}
@@ -211,18 +211,18 @@ func readSecretFile(path string) (string, error) {
 	return string(data), err
 }
 
-// readMap reads the map file; that there is none is the usual case.
-func (p Process) readMap() (*helpers.Map, error) {
-	path := p.getenv(MapVariable)
+// Map reads the map file; that there is none is the usual case.
+func (p Process) Map() (*helpers.Map, error) {
+	path := p.Getenv(MapVariable)
 	if path == "" {
-		folder, err := folders.New(p.getenv).Config()
+		folder, err := folders.New(p.Getenv).Config()
 		if err != nil {
 			return nil, nil // without a home there is no map
 		}
 		path = filepath.Join(folder, "registries.json")
 	}
 	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) && p.getenv(MapVariable) == "" {
+	if errors.Is(err, fs.ErrNotExist) && p.Getenv(MapVariable) == "" {
 		return nil, nil
 	}
 	if err == nil {

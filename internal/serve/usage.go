@@ -11,8 +11,7 @@ import (
 const module = "github.com/beam-cloud/docker-credential-beta9"
 
 // usage carries out the verbs and options that need no request, and refuses everything that is not a verb.
-func usage(typ string, p Process) (code int, done bool) {
-	name := helpers.ExecutablePrefix + typ
+func usage(name string, p Process) (code int, done bool) {
 	if len(p.Args) == 1 {
 		switch p.Args[0] {
 		case helpers.VerbGet, helpers.VerbStore, helpers.VerbErase, helpers.VerbList:

@@ -22,7 +22,7 @@ func (c *call) get(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return helpers.AppendAnswer(nil, raw, credential, c.process.getenv(ExtendedVariable) == "1")
+	return helpers.AppendAnswer(nil, raw, credential, c.process.Getenv(ExtendedVariable) == "1")
 }
 
 func (c *call) store(ctx context.Context) error {
@@ -85,7 +85,7 @@ func (c *call) list(ctx context.Context) ([]byte, error) {
 	return helpers.AppendList(nil, entries)
 }
 
-func (c *call) logins() *store.Store { return store.Open(folders.New(c.process.getenv)) }
+func (c *call) logins() *store.Store { return store.Open(folders.New(c.process.Getenv)) }
 
 func (c *call) name() string { return helpers.ExecutablePrefix + c.kind.Type }
 
@@ -100,7 +100,7 @@ func (c *call) mine(ctx context.Context, r helpers.Registry) (*helpers.Map, erro
 	var m *helpers.Map
 	if ok && (t.CatchAll() || c.kind.Ambient != nil) {
 		var err error
-		if m, err = c.process.readMap(); err != nil {
+		if m, err = c.process.Map(); err != nil {
 			return nil, err
 		}
 		t, ok = m.Lookup(r)

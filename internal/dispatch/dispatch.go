@@ -1,0 +1,193 @@
+// Package dispatch is the main of docker-credential-beta9, the helper for "credsStore": it finds the type of the
+// registry that a request is about, runs the helper of this type from its own folder, and passes on what that prints.
+package dispatch
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/beam-cloud/docker-credential-beta9/helpers"
+	"github.com/beam-cloud/docker-credential-beta9/internal/execute"
+	"github.com/beam-cloud/docker-credential-beta9/internal/serve"
+)
+
+// Name is the name of the program.
+const Name = "docker-credential-beta9"
+
+const (
+	// grace is what the dispatcher waits longer than the helper it runs, so that the helper can say what it waited for.
+	grace = time.Second
+	// maxInput is the largest request that is passed on, in bytes. It is more than any helper takes, so that the helper
+	// and not the dispatcher says what is too large.
+	maxInput = 8 * helpers.MaxSecret
+)
+
+// Main runs the dispatcher as this process and returns the exit code.
+func Main() int {
+	p := serve.Process{Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ()}
+	folder, err := ownFolder()
+	if err != nil {
+		folder = "" // Run says so once it is known that a helper is needed
+	}
+	return Run(context.Background(), folder, p)
+}
+
+// ownFolder returns the folder of this program, where the helpers of the same release are.
+func ownFolder() (string, error) {
+	path, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	path, err = filepath.EvalSymlinks(path)
+	return filepath.Dir(path), err
+}
+
+// Run carries out one call with the helpers in folder and returns the exit code.
+func Run(ctx context.Context, folder string, p serve.Process) int {
+	d := dispatcher{folder: folder, process: p}
+	return serve.Protocol(ctx, Name, p, grace, d.carryOut)
+}
+
+type dispatcher struct {
+	folder  string
+	process serve.Process
+}
+
+func (d dispatcher) carryOut(ctx context.Context, verb string) (serve.Outcome, error) {
+	if verb == helpers.VerbList {
+		return d.list(ctx)
+	}
+	input, err := io.ReadAll(io.LimitReader(d.process.Stdin, maxInput))
+	if err != nil {
+		return serve.Outcome{}, helpers.Fail(helpers.BadRequest, "the request cannot be read from stdin", "")
+	}
+	r, err := registry(verb, input)
+	if err != nil {
+		return serve.Outcome{}, err
+	}
+	m, err := d.process.Map()
+	if err != nil {
+		return serve.Outcome{}, err
+	}
+	t, ok := m.Lookup(r)
+	if !ok {
+		return nobody(verb, r)
+	}
+	o, err := d.run(ctx, t, verb, input)
+	if errors.Is(err, execute.ErrMissing) {
+		return missing(verb, t, err)
+	}
+	return o, execute.Failure(err)
+}
+
+// registry reads what a request is about, by the same code as the helper that will read it again.
+func registry(verb string, input []byte) (helpers.Registry, error) {
+	if verb == helpers.VerbStore {
+		l, err := helpers.ReadLogin(bytes.NewReader(input))
+		if err != nil {
+			return helpers.Registry{}, err
+		}
+		return l.Registry(), nil
+	}
+	_, r, err := helpers.ReadServerURL(bytes.NewReader(input))
+	return r, err
+}
+
+// nobody is the outcome for a registry that no helper has credentials for, such as one that serves public images only.
+func nobody(verb string, r helpers.Registry) (serve.Outcome, error) {
+	switch verb {
+	case helpers.VerbErase:
+		return serve.Outcome{}, nil
+	case helpers.VerbStore:
+		return serve.Outcome{}, helpers.Fail(helpers.WrongHost, r.Identity()+" takes no credentials", "")
+	}
+	return serve.Outcome{}, helpers.ErrNotFound
+}
+
+// missing is the outcome when the helper of a type is not installed: nothing is configured for its registries then. Only
+// a login would be lost, so that storing one fails.
+func missing(verb string, t helpers.Type, err error) (serve.Outcome, error) {
+	hint := t.Executable() + " is not installed beside " + Name
+	switch verb {
+	case helpers.VerbErase:
+		return serve.Outcome{}, nil
+	case helpers.VerbStore:
+		return serve.Outcome{}, &helpers.Failure{Reason: helpers.StoreFailed, Text: hint, Cause: err,
+			Hint: "install the helpers of one release together, in one folder"}
+	}
+	return serve.Outcome{Stdout: []byte(helpers.ErrNotFound.Error() + "\n"), Stderr: []byte("hint: " + hint + "\n"), Code: 1}, nil
+}
+
+// run runs the helper of a type. Its environment is this program's own, since both are the same user's; material on a
+// descriptor is handed on, because descriptors are not inherited.
+func (d dispatcher) run(ctx context.Context, t helpers.Type, verb string, input []byte) (serve.Outcome, error) {
+	folder, err := execute.OpenFolder(d.folder, execute.Options{Types: []string{t.Name}})
+	if err != nil {
+		return serve.Outcome{}, err
+	}
+	call := execute.Call{Type: t.Name, Verb: verb, Stdin: input, Env: d.process.Environ}
+	if fd := d.process.Getenv(serve.FDVariable); fd != "" && verb == helpers.VerbGet {
+		if call.Material, err = readFD(fd); err != nil {
+			return serve.Outcome{}, err
+		}
+		call.Env = slices.DeleteFunc(slices.Clone(call.Env), func(entry string) bool {
+			return strings.HasPrefix(entry, serve.FDVariable+"=")
+		})
+	}
+	result, err := folder.Run(ctx, call)
+	return serve.Outcome{Stdout: result.Stdout, Stderr: result.Stderr, Code: result.ExitCode}, err
+}
+
+func readFD(s string) ([]byte, error) {
+	n, err := strconv.ParseUint(s, 10, 16)
+	if err != nil || n < 3 {
+		return nil, helpers.Fail(helpers.BadMaterial, serve.FDVariable+" is not the number of a descriptor above 2", "")
+	}
+	f := os.NewFile(uintptr(n), serve.FDVariable)
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxInput))
+	if err != nil {
+		return nil, &helpers.Failure{Reason: helpers.BadMaterial, Cause: err,
+			Text: "the material that " + serve.FDVariable + " names cannot be read"}
+	}
+	return data, nil
+}
+
+// list merges what the helpers list. A helper that is missing or fails adds nothing: clients that list cannot go on
+// after a failure.
+func (d dispatcher) list(ctx context.Context) (serve.Outcome, error) {
+	entries := map[string]string{}
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	for _, t := range helpers.Types() {
+		all.Go(func() {
+			o, err := d.run(ctx, t, helpers.VerbList, nil)
+			if err != nil {
+				helpers.LeaveSource(ctx, t.Executable(), err.Error())
+				return
+			}
+			listed, err := helpers.ParseList(o.Stdout)
+			if err != nil || o.Code != 0 {
+				helpers.LeaveSource(ctx, t.Executable(), "its list cannot be read")
+				return
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			for serverURL, username := range listed {
+				entries[serverURL] = username
+			}
+		})
+	}
+	all.Wait()
+	out, err := helpers.AppendList(nil, entries)
+	return serve.Outcome{Stdout: out}, err
+}
