@@ -30,21 +30,35 @@ type Folders struct {
 // that is not set, as os.Getenv does; it is called anew for every question.
 func New(getenv func(string) string) Folders { return Folders{getenv: getenv} }
 
-// An Error says that the environment does not tell where a folder is. What to do then is the caller's decision: a
-// helper without a folder works from its environment alone, a command for people stops.
+// An Error says that the environment names no folder at all, and not even a home. What to do then is the caller's
+// decision: a helper without a folder works from its environment alone, a command for people stops.
 type Error struct {
-	// Variable is the environment variable to be set or corrected.
+	// Variable is the environment variable that is not set.
 	Variable string
-	text     string
 }
 
-// Error returns the sentence, which names the variable and never its value.
-func (e *Error) Error() string { return e.text }
+// Error names the variable.
+func (e *Error) Error() string {
+	return e.Variable + " is not set, and so there is no place for credentials"
+}
 
 // Hint says what to do about it.
 func (e *Error) Hint() string {
-	return "set " + e.Variable + " to an absolute path"
+	return "set " + e.Variable + ", or " + HomeVariable + " to an absolute path"
 }
+
+// A RelativeError says that a variable holds a relative path where that is a mistake: it would be another folder for
+// every folder that a client is started in.
+type RelativeError struct {
+	// Variable is the environment variable to be corrected.
+	Variable string
+}
+
+// Error names the variable, and not its value.
+func (e *RelativeError) Error() string { return e.Variable + " is not an absolute path" }
+
+// Hint says what to do about it.
+func (e *RelativeError) Hint() string { return "set " + e.Variable + " to an absolute path" }
 
 // Config returns the folder of the settings, such as registries.json.
 func (f Folders) Config() (string, error) { return f.find(config) }
@@ -62,7 +76,7 @@ func (f Folders) Tokens() (string, error) { return f.find(tokens) }
 func (f Folders) Key() (path string, named bool, err error) {
 	if path := f.getenv(KeyFileVariable); path != "" {
 		if !filepath.IsAbs(path) {
-			return "", true, relative(KeyFileVariable)
+			return "", true, &RelativeError{KeyFileVariable}
 		}
 		return filepath.Clean(path), true, nil
 	}
@@ -100,7 +114,7 @@ func (f Folders) find(k kind) (string, error) {
 func (f Folders) own(k kind) (string, error) {
 	if home := f.getenv(HomeVariable); home != "" {
 		if !filepath.IsAbs(home) {
-			return "", relative(HomeVariable)
+			return "", &RelativeError{HomeVariable}
 		}
 		return filepath.Clean(home), nil
 	}
@@ -109,8 +123,4 @@ func (f Folders) own(k kind) (string, error) {
 		return "", err
 	}
 	return filepath.Join(parent, name), nil
-}
-
-func relative(variable string) error {
-	return &Error{Variable: variable, text: variable + " is not an absolute path"}
 }

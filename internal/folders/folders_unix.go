@@ -22,9 +22,9 @@ func (f Folders) parent(k kind) (string, error) {
 	home := f.getenv("HOME")
 	switch {
 	case home == "":
-		return "", &Error{Variable: "HOME", text: "HOME is not set, and so there is no place for credentials"}
+		return "", &Error{"HOME"}
 	case !filepath.IsAbs(home):
-		return "", relative("HOME")
+		return "", &RelativeError{"HOME"}
 	}
 	return filepath.Join(home, k.belowHome), nil
 }

@@ -111,11 +111,17 @@ func TestFoldersFollowTheEnvironment(t *testing.T) {
 					}
 					continue
 				}
-				fe, ok := errors.AsType[*folders.Error](err)
-				if !ok || fe.Variable != tt.want[i] || path != "" {
+				variable, hint := "", ""
+				if unset, ok := errors.AsType[*folders.Error](err); ok && tt.env[unset.Variable] == "" {
+					variable, hint = unset.Variable, unset.Hint()
+				}
+				if relative, ok := errors.AsType[*folders.RelativeError](err); ok && tt.env[relative.Variable] != "" {
+					variable, hint = relative.Variable, relative.Hint()
+				}
+				if variable != tt.want[i] || path != "" {
 					t.Errorf("folder %d is %q, %v; want an error about %s", i, path, err, tt.want[i])
-				} else if !strings.Contains(fe.Hint(), fe.Variable) || !strings.Contains(err.Error(), fe.Variable) {
-					t.Errorf("%q, hint %q: the variable is not named", err, fe.Hint())
+				} else if !strings.Contains(hint, variable) || !strings.Contains(err.Error(), variable) {
+					t.Errorf("%q, hint %q: the variable is not named", err, hint)
 				}
 			}
 		})

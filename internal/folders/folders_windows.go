@@ -8,9 +8,9 @@ func (f Folders) parent(kind) (string, error) {
 	dir := f.getenv("LOCALAPPDATA")
 	switch {
 	case dir == "":
-		return "", &Error{Variable: "LOCALAPPDATA", text: "LOCALAPPDATA is not set, and so there is no place for credentials"}
+		return "", &Error{"LOCALAPPDATA"}
 	case !filepath.IsAbs(dir):
-		return "", relative("LOCALAPPDATA")
+		return "", &RelativeError{"LOCALAPPDATA"}
 	}
 	return dir, nil
 }
