@@ -1,9 +1,6 @@
 package helpers
 
 import (
-	"bytes"
-	"encoding/json"
-	"io"
 	"strconv"
 	"strings"
 )
@@ -32,42 +29,46 @@ type pin struct {
 // A Pin is one entry of the map file. The first entry whose host matches a registry counts.
 type Pin struct {
 	// Host is a host[:port] in which an asterisk stands for one or more characters of one label.
-	Host string `json:"host"`
+	Host string
 	// Type names the family of the host. It may be left out for a host that the compiled-in table knows, and may not
 	// contradict the table.
-	Type string `json:"type,omitempty"`
+	Type string
 	// Registry is the registry that really stands behind the host.
-	Registry string `json:"registry,omitempty"`
+	Registry string
 	// Region, Profile, Role, ExternalID and SessionName choose the identity for an ECR registry.
-	Region      string `json:"region,omitempty"`
-	Profile     string `json:"profile,omitempty"`
-	Role        string `json:"role,omitempty"`
-	ExternalID  string `json:"external_id,omitempty"`
-	SessionName string `json:"session_name,omitempty"`
+	Region      string
+	Profile     string
+	Role        string
+	ExternalID  string
+	SessionName string
 }
 
 // ParseMap reads a map file. The error is a [*Failure] with [BadMaterial] that names the entry at fault.
 func ParseMap(data []byte) (*Map, error) {
-	var file struct {
-		Registries []Pin       `json:"registries"`
-		Partitions []Partition `json:"partitions"`
+	file, err := parseObject(data)
+	if err != nil {
+		return nil, badMap(err.Error())
 	}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&file); err != nil {
-		return nil, badMap("is not the JSON that is expected: " + err.Error()) // a map holds no secret
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return nil, badMap("goes on after the JSON object")
+	registries, partitions := []Pin{}, []Partition{}
+	err = eachField(file, map[string]func(value) error{
+		"registries": func(v value) error {
+			return eachObject(v, "registries", func(o object) error { return appendPin(&registries, o) })
+		},
+		"partitions": func(v value) error {
+			return eachObject(v, "partitions", func(o object) error { return appendPartition(&partitions, o) })
+		},
+	})
+	if err != nil {
+		return nil, err
 	}
 	m := &Map{}
-	for _, p := range file.Partitions {
+	for _, p := range partitions {
 		if p.Name == "" || len(p.Regions) == 0 || p.Suffix == "" {
 			return nil, badMap("has a partition without name, regions or suffix")
 		}
 		m.partitions = append(m.partitions, p)
 	}
-	for i, entry := range file.Registries {
+	for i, entry := range registries {
 		p, err := newPin(i+1, entry)
 		if err != nil {
 			return nil, err

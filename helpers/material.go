@@ -3,9 +3,9 @@ package helpers
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/json"
 	"maps"
 	"slices"
+	"unicode/utf8"
 )
 
 // maxMaterial is the largest blob that is read, in bytes. The largest real material, a Google service account's JSON
@@ -30,13 +30,17 @@ type material struct {
 
 // NewMaterial makes material of a type for a registry. The registry's scope is not taken over: use [Material.WithScope]
 // to bind the material to a part of the registry. Keys that the type does not know and empty values are left out. The
-// error is a [*Failure] with [BadMaterial] when nothing is left.
+// error is a [*Failure] with [BadMaterial] when nothing is left, or a value is not valid UTF-8.
 func NewMaterial(t Type, r Registry, values map[string]string) (Material, error) {
 	kept := make(map[string]string, len(values))
 	for key, value := range values {
-		if value != "" && t.knows(key) {
-			kept[key] = value
+		if value == "" || !t.knows(key) {
+			continue
 		}
+		if !utf8.ValidString(value) {
+			return Material{}, Fail(BadMaterial, "the value of "+key+" is not valid UTF-8", "")
+		}
+		kept[key] = value
 	}
 	if len(kept) == 0 {
 		return Material{}, Fail(BadMaterial, "the material holds no "+t.Name+" credential", "give "+t.wanted())
@@ -116,15 +120,6 @@ func (m Material) Bound(typ string, r Registry) error {
 	return nil
 }
 
-// blob is the wire form of material, which is also what Beta9 keeps in a workspace secret.
-type blob struct {
-	Version     int               `json:"version"`
-	Registry    string            `json:"registry"`
-	Type        string            `json:"type"`
-	Scope       Scope             `json:"scope,omitempty"`
-	Credentials map[string]string `json:"credentials"`
-}
-
 // AppendBlob appends the wire form of the material:
 //
 //	{"version":1,"registry":"ghcr.io","type":"ghcr","credentials":{"GITHUB_TOKEN":"...","GITHUB_USERNAME":"..."}}
@@ -138,13 +133,13 @@ func (m Material) AppendBlob(dst []byte) ([]byte, error) {
 	if !ok {
 		return dst, Fail(BadMaterial, "the material is of an unknown type", "")
 	}
-	out, err := json.Marshal(blob{
-		Version: 1, Registry: m.Registry().Identity(), Type: t.Beta9, Scope: m.Scope(), Credentials: m.m.get().values,
-	})
-	if err != nil {
-		return dst, Fail(BadMaterial, "the material cannot be written as JSON", "")
+	dst = appendField(append(dst, `{"version":1,`...), "registry", m.Registry().Identity())
+	dst = appendField(append(dst, ','), "type", t.Beta9)
+	if m.Scope() != "" {
+		dst = appendField(append(dst, ','), "scope", string(m.Scope()))
 	}
-	return append(dst, out...), nil
+	dst = append(dst, `,"credentials":`...)
+	return append(appendFields(dst, m.m.get().values), '}'), nil
 }
 
 // ParseMaterial reads the wire form of material strictly: one JSON object, version 1, no key twice, valid UTF-8. The
@@ -157,49 +152,52 @@ func ParseMaterial(data []byte) (Material, error) {
 	if err != nil {
 		return Material{}, badBlob(err.Error())
 	}
-	var b blob
-	if json.Unmarshal(fields["version"], &b.Version) != nil || b.Version != 1 {
+	if string(fields["version"]) != "1" {
 		return Material{}, badBlob("is not of version 1")
 	}
-	if json.Unmarshal(fields["registry"], &b.Registry) != nil || json.Unmarshal(fields["type"], &b.Type) != nil {
-		return Material{}, badBlob("does not name its registry and its type")
+	registry, ok1 := fields.text("registry")
+	typ, ok2 := fields.text("type")
+	prefix, ok3 := fields.text("scope")
+	if !ok1 || !ok2 || !ok3 {
+		return Material{}, badBlob("has a registry, type or scope that is not a string")
 	}
-	if s, ok := fields["scope"]; ok && json.Unmarshal(s, &b.Scope) != nil {
-		return Material{}, badBlob("has a scope that is not a string")
-	}
-	values, err := parseObject(fields["credentials"])
-	if err != nil {
-		return Material{}, badBlob("has no object of credentials")
-	}
-	b.Credentials = make(map[string]string, len(values))
-	for key, value := range values {
-		var s *string
-		if json.Unmarshal(value, &s) != nil || s == nil {
-			return Material{}, badBlob("has a credential that is not a string")
-		}
-		b.Credentials[key] = *s
-	}
-	return b.material()
-}
-
-func (b blob) material() (Material, error) {
-	t, ok := TypeNamed(b.Type)
-	if !ok {
-		return Material{}, badBlob("is of an unknown type")
-	}
-	r, err := ParseServerURL(b.Registry)
-	if err != nil {
-		return Material{}, badBlob("is bound to something that is not a registry")
-	}
-	m, err := NewMaterial(t, r, b.Credentials)
+	values, err := credentialValues(fields["credentials"])
 	if err != nil {
 		return Material{}, err
 	}
-	scope, err := ParseScope(string(b.Scope))
+	t, ok := TypeNamed(typ)
+	if !ok {
+		return Material{}, badBlob("is of an unknown type")
+	}
+	r, err := ParseServerURL(registry)
+	if err != nil {
+		return Material{}, badBlob("is bound to something that is not a registry")
+	}
+	scope, err := ParseScope(prefix)
 	if err != nil {
 		return Material{}, badBlob("has a malformed scope")
 	}
+	m, err := NewMaterial(t, r, values)
+	if err != nil {
+		return Material{}, err
+	}
 	return m.WithScope(scope), nil
+}
+
+func credentialValues(v value) (map[string]string, error) {
+	fields, err := v.object()
+	if err != nil {
+		return nil, badBlob("has no object of credentials")
+	}
+	values := make(map[string]string, len(fields))
+	for key, v := range fields {
+		s, ok := v.text()
+		if !ok {
+			return nil, badBlob("has a credential that is not a string")
+		}
+		values[key] = s
+	}
+	return values, nil
 }
 
 func badBlob(what string) error {

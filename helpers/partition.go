@@ -5,15 +5,15 @@ import "strings"
 // A Partition is one of Amazon's separate clouds: which regions it has and under which names Elastic Container
 // Registry answers there. The table is data so that a partition newer than this release can be added in the map file.
 type Partition struct {
-	Name string `json:"name"`
+	Name string
 	// Regions holds what stands in front of -<word>-<number> in the names of the regions, such as "us" and "us-gov".
-	Regions []string `json:"regions"`
+	Regions []string
 	// Suffix is the domain of <account>.dkr.ecr.<region>.<suffix> and of api.ecr.<region>.<suffix>.
-	Suffix string `json:"suffix"`
+	Suffix string
 	// DualStack is the domain of <account>.dkr-ecr.<region>.on.<domain>; empty where there is none.
-	DualStack string `json:"dual_stack,omitempty"`
+	DualStack string
 	// DualStackAPI is the domain of ecr.<region>.<domain>; empty where it is not known.
-	DualStackAPI string `json:"dual_stack_api,omitempty"`
+	DualStackAPI string
 }
 
 // partitions is the compiled-in table. The dual-stack domain of aws-eusc is not verified against a live service, and

@@ -2,7 +2,6 @@ package helpers
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"io"
 	"strings"
@@ -111,9 +110,9 @@ func ParseLogin(data []byte) (Login, error) {
 		return Login{}, Fail(BadRequest, "the login on stdin "+err.Error(),
 			`write {"ServerURL":"...","Username":"...","Secret":"..."}`)
 	}
-	serverURL, ok1 := stringField(fields, "ServerURL")
-	username, ok2 := stringField(fields, "Username")
-	secret, ok3 := stringField(fields, "Secret")
+	serverURL, ok1 := fields.text("ServerURL")
+	username, ok2 := fields.text("Username")
+	secret, ok3 := fields.text("Secret")
 	if !ok1 || !ok2 || !ok3 {
 		return Login{}, Fail(BadRequest, "the login on stdin has a field that is not a string", "")
 	}
@@ -157,7 +156,7 @@ func ParseAnswer(stdout []byte, serverURL string) (Credential, error) {
 	var values [5]string
 	for i, name := range [...]string{"ServerURL", "Username", "Secret", "ExpiresAt", "Source"} {
 		var ok bool
-		if values[i], ok = stringField(fields, name); !ok {
+		if values[i], ok = fields.text(name); !ok {
 			return Credential{}, Fail(BadAnswer, "the helper's answer has a "+name+" that is not a string", "")
 		}
 	}
@@ -190,14 +189,12 @@ func checkCredential(c Credential) error {
 
 // AppendList appends the answer of list: a JSON object of server URL to user name, and a newline.
 func AppendList(dst []byte, entries map[string]string) ([]byte, error) {
-	out, err := json.Marshal(entries)
-	if err != nil {
-		return dst, Fail(Internal, "the list cannot be written as JSON", "")
+	for serverURL, username := range entries {
+		if !utf8.ValidString(serverURL) || !utf8.ValidString(username) {
+			return dst, Fail(Internal, "the list holds something that is not valid UTF-8", "")
+		}
 	}
-	if entries == nil {
-		out = []byte("{}")
-	}
-	return append(append(dst, out...), '\n'), nil
+	return append(appendFields(dst, entries), '\n'), nil
 }
 
 // ParseList reads, at a caller's end, what a helper printed for list. The error is a [*Failure] with [BadAnswer].
@@ -208,7 +205,7 @@ func ParseList(stdout []byte) (map[string]string, error) {
 	}
 	entries := make(map[string]string, len(fields))
 	for serverURL := range fields {
-		username, ok := stringField(fields, serverURL)
+		username, ok := fields.text(serverURL)
 		if !ok {
 			return nil, Fail(BadAnswer, "the helper's list has a user name that is not a string", "")
 		}
@@ -268,12 +265,7 @@ func Printable(s string) string {
 	}, s)
 }
 
-// appendField appends "name":"value". Unlike json.Marshal it leaves <, > and & as they are.
+// appendField appends "name":"value".
 func appendField(dst []byte, name, value string) []byte {
-	dst = append(append(append(dst, '"'), name...), '"', ':')
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	_ = enc.Encode(value) // a string always has an encoding
-	return append(dst, bytes.TrimSuffix(b.Bytes(), []byte("\n"))...)
+	return appendQuoted(append(appendQuoted(dst, name), ':'), value)
 }
