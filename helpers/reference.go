@@ -149,9 +149,14 @@ func (r Reference) Tag() string { return r.tag }
 // Digest returns the digest, or nothing when the reference named none.
 func (r Reference) Digest() string { return r.digest }
 
-// String returns the full canonical reference. The tag latest is written out when there is neither tag nor digest.
+// String returns the full canonical reference, which [ParseReference] reads back. The tag latest is written out when
+// there is neither tag nor digest, and the port when without it the host would be read as part of a name on Docker Hub.
 func (r Reference) String() string {
-	s := r.registry.HostPort() + "/" + r.repository
+	host := r.registry.HostPort()
+	if !isDomain(host) {
+		host += ":443"
+	}
+	s := host + "/" + r.repository
 	if r.tag != "" {
 		s += ":" + r.tag
 	}
