@@ -1,0 +1,305 @@
+// Package store keeps what docker login stores: one sealed file for each type and registry, in the folder "logins" of
+// the data folder.
+//
+// The name of a file says nothing to whoever does not have the key: it is made of the key's id, of a part that files
+// of one type share, and of a part that stands for the registry, each derived with the key. The content is described
+// at [Head]'s file, record.go. Writers exclude each other with a lock on the folder; readers need none, since a file is
+// replaced whole.
+package store
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/beam-cloud/docker-credential-beta9/helpers"
+	"github.com/beam-cloud/docker-credential-beta9/internal/file"
+	"github.com/beam-cloud/docker-credential-beta9/internal/folders"
+	"github.com/beam-cloud/docker-credential-beta9/internal/seal"
+)
+
+// lockName is the file that writers lock.
+const lockName = "lock"
+
+// A Store keeps logins. Its methods are safe for concurrent use by any number of goroutines and processes. Their errors
+// are helpers.ErrNotFound or a [*helpers.Failure]; when the environment names no folder at all, a [*folders.Error] is
+// the failure's cause. Nothing that they print holds a secret.
+type Store struct {
+	folders folders.Folders
+}
+
+// Open returns the store of the folders. Nothing is read or created until a method needs it.
+func Open(f folders.Folders) *Store { return &Store{folders: f} }
+
+// Put stores a login of a type for its registry, in the place of the one that is there. It creates the store, and the
+// key, when there is none.
+func (s *Store) Put(ctx context.Context, typ string, l helpers.Login) error {
+	if len(l.ServerURL())+len(l.Username())+4 > maxHead {
+		return helpers.Fail(helpers.BadRequest, "the user name is too long to be stored", "")
+	}
+	return failure("storing the login", s.put(ctx, typ, l))
+}
+
+func (s *Store) put(ctx context.Context, typ string, l helpers.Login) error {
+	d, err := s.make()
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	lock, err := d.Lock(ctx, lockName)
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+	if err := sweep(d); err != nil {
+		return err
+	}
+	keyFile, err := seal.Find(s.folders)
+	if err != nil {
+		return err
+	}
+	key, err := keyFile.ReadOrMake(ctx)
+	if err != nil {
+		return err
+	}
+	name, err := recordName(key, typ, l.Registry())
+	if err != nil {
+		return err
+	}
+	record, err := sealLogin(key, name, l)
+	if err != nil {
+		return err
+	}
+	return d.Write(name, record)
+}
+
+// Get returns the login of a type that is stored for a registry, or helpers.ErrNotFound. A login that is there and
+// cannot be opened is a failure with a [*RecordError] as its cause, and so is one that might be there: when the key is
+// missing, or another key sealed other logins, nobody can tell which registries those are for.
+func (s *Store) Get(ctx context.Context, typ string, r helpers.Registry) (helpers.Login, error) {
+	l, err := s.get(ctx, typ, r)
+	return l, failure("reading the stored login", err)
+}
+
+func (s *Store) get(ctx context.Context, typ string, r helpers.Registry) (helpers.Login, error) {
+	if err := ctx.Err(); err != nil {
+		return helpers.Login{}, err
+	}
+	d, key, err := s.open()
+	if err != nil {
+		return helpers.Login{}, err
+	}
+	defer d.Close()
+	name, err := recordName(key, typ, r)
+	if err != nil {
+		return helpers.Login{}, err
+	}
+	record, err := d.Read(name, maxRecord)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return helpers.Login{}, s.absent(d, key)
+	case err != nil:
+		return helpers.Login{}, &RecordError{Path: d.Path(name), Err: err}
+	}
+	l, err := openLogin(key, name, record)
+	if err == nil && l.Registry().Identity() != r.Identity() {
+		err = errOther
+	}
+	if err != nil {
+		return helpers.Login{}, &RecordError{Path: d.Path(name), Err: err}
+	}
+	return l, nil
+}
+
+// Delete removes the login of a type for a registry. A login that is not there is no error; one that cannot be opened
+// is removed like any other. When it cannot be told whether there is one, as [Store.Get] describes, that is a failure.
+func (s *Store) Delete(ctx context.Context, typ string, r helpers.Registry) error {
+	err := s.delete(ctx, typ, r)
+	if errors.Is(err, helpers.ErrNotFound) {
+		return nil
+	}
+	return failure("erasing the stored login", err)
+}
+
+func (s *Store) delete(ctx context.Context, typ string, r helpers.Registry) error {
+	d, key, err := s.open()
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	name, err := recordName(key, typ, r)
+	if err != nil {
+		return err
+	}
+	names, err := d.Names()
+	if err != nil {
+		return err
+	}
+	if !slices.ContainsFunc(names, func(n string) bool {
+		of, _ := file.Temporary(n)
+		return n == name || of == name
+	}) {
+		return s.absent(d, key)
+	}
+	lock, err := d.Lock(ctx, lockName)
+	if err != nil {
+		return err
+	}
+	defer lock.Release()
+	if err := sweep(d); err != nil {
+		return err
+	}
+	return d.Remove(name)
+}
+
+// List returns the heads of all logins of a type, in the order of their server URLs. It opens no secret. What cannot be
+// opened is left out, because clients that list cannot go on after a failure; Get tells about it.
+func (s *Store) List(ctx context.Context, typ string) ([]Head, error) {
+	heads, err := s.list(ctx, typ)
+	if errors.Is(err, helpers.ErrNotFound) {
+		return nil, nil
+	}
+	if _, lost := errors.AsType[*LostError](err); lost {
+		return nil, nil
+	}
+	return heads, failure("listing the stored logins", err)
+}
+
+func (s *Store) list(ctx context.Context, typ string) ([]Head, error) {
+	d, key, err := s.open()
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	names, err := d.Names()
+	if err != nil {
+		return nil, err
+	}
+	prefix, err := typePrefix(key, typ)
+	if err != nil {
+		return nil, err
+	}
+	var heads []Head
+	for _, name := range names {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if !strings.HasPrefix(name, prefix) || !isRecord(name) {
+			continue
+		}
+		record, err := d.ReadStart(name, maxHeadRecord)
+		if err != nil {
+			continue
+		}
+		box, _, err := split(record)
+		if err != nil {
+			continue
+		}
+		if head, err := openHead(key, name, box); err == nil {
+			heads = append(heads, head)
+		}
+	}
+	slices.SortFunc(heads, func(a, b Head) int { return cmp.Compare(a.ServerURL, b.ServerURL) })
+	return heads, nil
+}
+
+// logins returns the path of the folder of the logins.
+func (s *Store) logins() (string, error) {
+	data, err := s.folders.Data()
+	return filepath.Join(data, "logins"), err
+}
+
+// make opens the folder of the logins and creates it when there is none.
+func (s *Store) make() (*file.Folder, error) {
+	path, err := s.logins()
+	if err != nil {
+		return nil, err
+	}
+	parent, err := file.Make(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	parent.Close()
+	return file.Make(path)
+}
+
+// open opens the folder of the logins and reads the key. The error is helpers.ErrNotFound when there is no folder, or
+// no key and no record that would need it.
+func (s *Store) open() (*file.Folder, seal.Key, error) {
+	path, err := s.logins()
+	if err != nil {
+		return nil, seal.Key{}, err
+	}
+	d, err := file.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, seal.Key{}, helpers.ErrNotFound
+	}
+	if err != nil {
+		return nil, seal.Key{}, err
+	}
+	key, err := s.key(d)
+	if err != nil {
+		d.Close()
+		return nil, seal.Key{}, err
+	}
+	return d, key, nil
+}
+
+// key reads the key for the records in d.
+func (s *Store) key(d *file.Folder) (seal.Key, error) {
+	keyFile, err := seal.Find(s.folders)
+	if err != nil {
+		return seal.Key{}, err
+	}
+	key, err := keyFile.Read()
+	if !errors.Is(err, fs.ErrNotExist) {
+		return key, err
+	}
+	names, err := d.Names()
+	if err != nil {
+		return seal.Key{}, err
+	}
+	if !slices.ContainsFunc(names, isRecord) {
+		return seal.Key{}, helpers.ErrNotFound
+	}
+	// The first login of all, with its key, may have been stored between the two looks.
+	key, err = keyFile.Read()
+	if errors.Is(err, fs.ErrNotExist) {
+		return seal.Key{}, &LostError{key: keyFile.Path(), folder: d.Path("")}
+	}
+	return key, err
+}
+
+// absent says what it means that a record is not there: none, unless there are records of another key.
+func (s *Store) absent(d *file.Folder, key seal.Key) error {
+	names, err := d.Names()
+	if err != nil {
+		return err
+	}
+	own := keyPrefix(key)
+	if !slices.ContainsFunc(names, func(n string) bool { return isRecord(n) && !strings.HasPrefix(n, own) }) {
+		return helpers.ErrNotFound
+	}
+	keyFile, err := seal.Find(s.folders)
+	if err != nil {
+		return err
+	}
+	return &LostError{key: keyFile.Path(), folder: d.Path(""), own: own}
+}
+
+// sweep removes what writers that were killed left behind. The caller holds the lock that every writer takes.
+func sweep(d *file.Folder) error {
+	names, err := d.Names()
+	if err != nil {
+		return err
+	}
+	names = slices.DeleteFunc(names, func(n string) bool {
+		_, ok := file.Temporary(n)
+		return !ok
+	})
+	return d.Remove(names...)
+}
