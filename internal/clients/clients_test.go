@@ -127,6 +127,33 @@ func TestLoginPullLogout(t *testing.T) {
 	})
 }
 
+func TestNothingOfTheMachineReachesAClient(t *testing.T) {
+	reg := registrytest.Start(t, registrytest.Options{Auth: registrytest.Basic, Accounts: map[string]string{"alice": password}})
+	ref := reg.MustPush(t, "acme/app:1", registrytest.SmallImage(t))
+	home := TempHome(t)
+
+	// Somebody's own home, with credentials wherever a client might find them.
+	machine := TempHome(t)
+	for _, k := range []kind{docker, skopeo} {
+		configure(t, machine, Client{kind: k}, Auths("alice", password, reg.Name()))
+	}
+	t.Setenv("HOME", machine.dir)
+	t.Setenv("XDG_CONFIG_HOME", machine.path(".config"))
+	t.Setenv("DOCKER_CONFIG", machine.path(dockerSettings.value))
+	t.Setenv("REGISTRY_AUTH_FILE", machine.path(containersSettings.value))
+	for _, name := range Names() {
+		t.Run(name, func(t *testing.T) {
+			c := Need(t, name)
+			if out, err := c.Pull(t.Context(), home, ref, true).CombinedOutput(); err == nil {
+				t.Errorf("found credentials of the machine: %s", out)
+			}
+		})
+	}
+	if reg.Saw(password) {
+		t.Error("the password of the machine's configuration was sent")
+	}
+}
+
 func TestPublicPullNeedsNoCredentials(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, c Client, home Home) {

@@ -62,9 +62,17 @@ var docker = kind{
 		return append([]string{"manifest", "inspect"}, flag(plain, "--insecure", ref)...)
 	},
 	login: func(_ Home, host, user string, _ bool) []string {
-		return []string{"login", "-u", user, "--password-stdin", host}
+		return append([]string{"login", "-u", user, "--password-stdin"}, dockerHost(host)...)
 	},
-	logout: func(_ Home, host string, _ bool) []string { return []string{"logout", host} },
+	logout: func(_ Home, host string, _ bool) []string { return append([]string{"logout"}, dockerHost(host)...) },
+}
+
+// dockerHost leaves Docker Hub unnamed: `docker logout docker.io` does not undo `docker login docker.io`.
+func dockerHost(host string) []string {
+	if host == "docker.io" {
+		return nil
+	}
+	return []string{host}
 }
 
 // flag puts the flag in front of the arguments when it is called for.

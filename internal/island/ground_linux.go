@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -75,43 +76,73 @@ func cover(path, with string) error {
 	return nil
 }
 
-// hosts spells the table of names, each with a loopback address of its own.
+// land is where the names of an island lie: addresses for documentation (RFC 5737). Loopback addresses would do for most
+// clients, but docker lets them pass without TLS, and oras refuses a token server there.
+var land = netip.MustParsePrefix("203.0.113.0/24")
+
+// hosts spells the table of names, each with an address of its own.
 func hosts(names []string) (string, error) {
 	var table strings.Builder
 	table.WriteString("127.0.0.1 localhost\n::1 localhost\n")
-	address := netip.MustParseAddr("127.0.0.1")
+	address := land.Addr()
 	for _, name := range names {
 		if name == "" || strings.ContainsAny(name, " \t\n#:/") {
 			return "", fmt.Errorf("not a host name: %q", name)
 		}
-		address = address.Next()
+		if address = address.Next(); !land.Contains(address) {
+			return "", fmt.Errorf("too many names for %s", land)
+		}
 		fmt.Fprintf(&table, "%s %s\n", address, name)
 	}
 	return table.String(), nil
 }
 
-// raiseLoopback switches on the one interface that a new network has, which is off.
-func raiseLoopback() error {
+// raiseLoopback switches on the one interface that a new network has, which is off, and gives it the land as well.
+func raiseLoopback() (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("loopback interface: %w", err)
+		}
+	}()
 	socket, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
-		return fmt.Errorf("loopback interface: %w", err)
+		return err
 	}
 	defer unix.Close(socket)
-	request, err := unix.NewIfreq("lo")
+	lo, err := unix.NewIfreq("lo")
 	if err != nil {
-		return fmt.Errorf("loopback interface: %w", err)
+		return err
 	}
-	if err := unix.IoctlIfreq(socket, unix.SIOCGIFFLAGS, request); err != nil {
-		return fmt.Errorf("loopback interface: %w", err)
+	if err := unix.IoctlIfreq(socket, unix.SIOCGIFFLAGS, lo); err != nil {
+		return err
 	}
-	request.SetUint16(request.Uint16() | unix.IFF_UP)
-	if err := unix.IoctlIfreq(socket, unix.SIOCSIFFLAGS, request); err != nil {
-		return fmt.Errorf("loopback interface: %w", err)
+	lo.SetUint16(lo.Uint16() | unix.IFF_UP)
+	if err := unix.IoctlIfreq(socket, unix.SIOCSIFFLAGS, lo); err != nil {
+		return err
+	}
+	// With an address on this interface, everything under its mask is local.
+	for _, set := range []struct {
+		request uint
+		value   net.IP
+	}{
+		{unix.SIOCSIFADDR, land.Addr().Next().AsSlice()},
+		{unix.SIOCSIFNETMASK, net.IP(net.CIDRMask(land.Bits(), 32))},
+	} {
+		second, err := unix.NewIfreq("lo:1")
+		if err != nil {
+			return err
+		}
+		if err := second.SetInet4Addr(set.value); err != nil {
+			return err
+		}
+		if err := unix.IoctlIfreq(socket, set.request, second); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// The silent network, in the addresses that are for documentation (RFC 5737).
+// The silent network, in another range for documentation.
 const (
 	shore  = "192.0.2.1"  // the island's own
 	beyond = "192.0.2.53" // the resolver that never answers

@@ -13,7 +13,7 @@
 //		})
 //	}
 //
-// Each name has a loopback address of its own, so a server listens under its name, and several may use the same port.
+// Each name has an address of its own, so a server listens under its name, and several may use the same port.
 //
 // To get there, [Run] executes the test binary once more, for this one test, in a network and a mount namespace of its own
 // (and, when not root, in a user namespace in which it is); the body runs in that second process, and everything that it
