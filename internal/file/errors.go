@@ -11,19 +11,19 @@ import (
 // A file that is not there is fs.ErrNotExist, and what the operating system says arrives as it is.
 var (
 	// ErrLink is a symbolic link, or a file with a second name: writing or trusting it would reach another place.
-	ErrLink = errors.New("is a link, and links are not followed")
+	ErrLink = errors.New("a link, and links are not followed")
 	// ErrForeign belongs to another user, who could change it.
-	ErrForeign = errors.New("belongs to another user")
+	ErrForeign = errors.New("owned by another user")
 	// ErrMode can be read or changed by other users.
-	ErrMode = errors.New("is open to other users")
+	ErrMode = errors.New("open to other users")
 	// ErrNotFile is a folder, a device, a pipe or a socket where a file was expected.
-	ErrNotFile = errors.New("is not a regular file")
+	ErrNotFile = errors.New("not a regular file")
 	// ErrNotFolder is something else where a folder was expected.
-	ErrNotFolder = errors.New("is not a folder")
+	ErrNotFolder = errors.New("not a folder")
 	// ErrTooLarge is larger than what was asked for can be.
-	ErrTooLarge = errors.New("is larger than it can be")
+	ErrTooLarge = errors.New("larger than it can be")
 	// ErrBusy is locked by another process.
-	ErrBusy = errors.New("is locked by another process")
+	ErrBusy = errors.New("locked by another process")
 )
 
 // An Error says what is wrong with a file or a folder. It never holds content.

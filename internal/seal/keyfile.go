@@ -11,8 +11,19 @@ import (
 	"github.com/beam-cloud/docker-credential-beta9/internal/folders"
 )
 
-// ErrNotKey is a key file that holds something else than a key.
-var ErrNotKey = errors.New("does not hold a key, which is 32 random bytes")
+// A NotKeyError says that a key file holds something else than a key.
+type NotKeyError struct {
+	// Path is the path of the file.
+	Path string
+}
+
+// Error names the file, and nothing of what is in it.
+func (e *NotKeyError) Error() string { return e.Path + ": not a key, which is 32 random bytes" }
+
+// Hint says what to do about it.
+func (e *NotKeyError) Hint() string {
+	return "restore " + e.Path + ", or remove it and log in again"
+}
 
 // A KeyFile is where a key lies: exactly its bytes, in a file that only its owner can read. It is safe for concurrent
 // use by any number of processes.
@@ -84,7 +95,7 @@ func (f KeyFile) read(d *file.Folder) (Key, error) {
 	}
 	// A file of zeros is what some file systems leave of a file that was being written when the power went.
 	if len(content) != KeySize || [KeySize]byte(content) == [KeySize]byte{} {
-		return Key{}, &file.Error{Path: f.path, Err: ErrNotKey}
+		return Key{}, &NotKeyError{Path: f.path}
 	}
 	return newKey([KeySize]byte(content))
 }

@@ -40,11 +40,11 @@ const (
 // Why a box does not open.
 var (
 	// ErrBroken is a box that is not whole, was changed, or was sealed for another place or purpose.
-	ErrBroken = errors.New("is damaged or was moved here from another place")
+	ErrBroken = errors.New("damaged, or moved here from another place")
 	// ErrOtherKey is a box that was sealed with another key.
-	ErrOtherKey = errors.New("is sealed with another key")
+	ErrOtherKey = errors.New("sealed with another key")
 	// ErrVersion is a box of a format that this release does not know.
-	ErrVersion = errors.New("is in a format that this release does not know")
+	ErrVersion = errors.New("in a format that this release does not know")
 )
 
 // A Key seals and opens. It prints as "[redacted]". It is not changed after it was made and is safe for concurrent use.

@@ -72,7 +72,13 @@ func failure(doing string, err error) error {
 	case errors.Is(err, context.Canceled):
 		reason = helpers.Canceled
 	}
-	return &helpers.Failure{Reason: reason, Text: doing + ": " + err.Error(), Hint: hintOf(err), Cause: err}
+	text := doing + ": " + err.Error()
+	_, record := errors.AsType[*RecordError](err)
+	_, lost := errors.AsType[*LostError](err)
+	if record || lost { // which say themselves what it is about
+		text = err.Error()
+	}
+	return &helpers.Failure{Reason: reason, Text: text, Hint: hintOf(err), Cause: err}
 }
 
 // hintOf returns the hint of the first error in the chain that has one to give.

@@ -161,7 +161,7 @@ func TestP9FilesMayNotGrow(t *testing.T) {
 func TestP6WithoutRights(t *testing.T) {
 	t.Parallel()
 	needs.Root(t)
-	const denied, foreign = "permission denied", "belongs to another user"
+	const denied, foreign = "permission denied", "owned by another user"
 	tests := []struct {
 		name string
 		make func(t *testing.T, home, logins, record string)

@@ -35,9 +35,9 @@ const (
 
 // What is wrong with a record beside its seal.
 var (
-	errCut     = errors.New("is cut short")
-	errOther   = errors.New("is for another registry than its place says")
-	errInvalid = errors.New("holds what is no login")
+	errCut     = errors.New("cut short")
+	errOther   = errors.New("for another registry than its place says")
+	errInvalid = errors.New("no login is in it")
 )
 
 // A Head is what a list shows of a stored login.
