@@ -1,0 +1,43 @@
+# Everything here needs Go, make and git; `make deps` gets what the tests and the demo use beyond that.
+
+PREFIX   ?= /usr/local
+COMMANDS := $(notdir $(wildcard cmd/*))
+GOBUILD  := CGO_ENABLED=0 go build -trimpath -buildvcs=auto -ldflags='-s -w'
+# The race detector needs a C compiler.
+RACE     := $(if $(shell command -v $${CC:-cc} 2>/dev/null),-race)
+PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+
+.PHONY: build install test demo bench bench-check deps lint cross clean FORCE
+
+build: $(COMMANDS:%=bin/%)
+
+bin/%: FORCE
+	$(GOBUILD) -o $@ ./cmd/$*
+
+install: build
+	install -d $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(COMMANDS:%=bin/%) $(DESTDIR)$(PREFIX)/bin
+
+test:
+	go vet ./...
+	go test $(RACE) -count=1 ./...
+
+demo: build
+	go run ./internal/demo
+
+deps:
+	bash .ci/deps
+
+lint:
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
+	go vet ./...
+	go mod tidy -diff
+
+cross: $(PLATFORMS:%=cross/%)
+
+cross/%: FORCE
+	@echo "build for $*"
+	@GOOS=$(*D) GOARCH=$(*F) CGO_ENABLED=0 go build -o /dev/null ./cmd/...
+
+clean:
+	rm -rf bin

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+
+	"github.com/beam-cloud/docker-credential-beta9/helpers"
+)
+
+// A console is what the command gets from whoever started it. Tests make their own.
+type console struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	environ        []string
+}
+
+// getenv looks up a variable; the last of two equal names counts.
+func (c console) getenv(name string) string {
+	for i := len(c.environ) - 1; i >= 0; i-- {
+		if key, value, ok := strings.Cut(c.environ[i], "="); ok && key == name {
+			return value
+		}
+	}
+	return ""
+}
+
+// isTerminal tells whether a person is at the other end of a stream.
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// A style marks text for a terminal. It leaves everything as it is where there is none, or where NO_COLOR is set
+// (https://no-color.org).
+type style bool
+
+func (c console) style() style {
+	return style(isTerminal(c.stdout) && c.getenv("NO_COLOR") == "" && c.getenv("TERM") != "dumb")
+}
+
+const (
+	bold  = "1"
+	red   = "31"
+	green = "32"
+	grey  = "90"
+)
+
+// paint marks text with one of the codes of ECMA-48's SGR.
+func (s style) paint(code, text string) string {
+	if !s || text == "" {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
+
+// hint prints what a person may want to do.
+func (c console) hint(text string) { fmt.Fprintf(c.stderr, "hint: %s\n", helpers.Printable(text)) }

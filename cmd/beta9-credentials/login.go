@@ -1,0 +1,105 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/beam-cloud/docker-credential-beta9/helpers"
+)
+
+func newLoginCommand(a *app) *cobra.Command {
+	var username string
+	var fromStdin bool
+	cmd := &cobra.Command{
+		Use:   "login REGISTRY -u USER --password-stdin",
+		Short: "Store a login for a registry",
+		Long: `login stores a user name and a password or token for a registry, sealed, where the
+helper of the registry finds it: the same as docker login, on a machine without
+docker. Whether the registry accepts the login is not asked.
+
+The password is read from stdin, or asked for on a terminal. It is never an
+argument, where other users of the machine could see it.`,
+		Example: `  printf %s "$TOKEN" | beta9-credentials login ghcr.io -u octocat --password-stdin
+  beta9-credentials login registry.example.com:5000 -u alice`,
+		Args: exactly(1, "one registry"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r, t, err := a.lookup(args[0])
+			if err != nil {
+				return err
+			}
+			if username == "" {
+				return usageError("a login needs a user name: add -u USER")
+			}
+			secret, err := a.secret(fromStdin)
+			if err != nil {
+				return err
+			}
+			return a.login(cmd.Context(), r, t, username, secret)
+		},
+	}
+	cmd.Flags().StringVarP(&username, "username", "u", "", "user name")
+	cmd.Flags().BoolVar(&fromStdin, "password-stdin", false, "read the password or token from stdin")
+	return cmd
+}
+
+func (a *app) login(ctx context.Context, r helpers.Registry, t helpers.Type, username, secret string) error {
+	l, err := helpers.NewLogin(r.ServerURL(), username, secret)
+	if err != nil {
+		return err
+	}
+	if _, err := a.call(ctx, t, helpers.VerbStore, helpers.AppendLogin(nil, l)); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stdout, "Stored the login of %s for %s.\n", helpers.Printable(username), r.Identity())
+	return nil
+}
+
+// secret reads the password: from stdin when that was asked for, and from the terminal otherwise.
+func (a *app) secret(fromStdin bool) (string, error) {
+	if !fromStdin {
+		f, ok := a.stdin.(*os.File)
+		if !ok || !isTerminal(f) {
+			return "", usageError("no terminal to ask for the password on: add --password-stdin")
+		}
+		fmt.Fprint(a.stderr, "Password: ")
+		secret, err := term.ReadPassword(int(f.Fd()))
+		fmt.Fprintln(a.stderr)
+		return string(secret), err
+	}
+	data, err := io.ReadAll(io.LimitReader(a.stdin, helpers.MaxSecret+3))
+	if err != nil {
+		return "", fmt.Errorf("the password cannot be read from stdin: %w", err)
+	}
+	// One line end is the shell's; docker login drops it as well.
+	data = bytes.TrimSuffix(bytes.TrimSuffix(data, []byte("\n")), []byte("\r"))
+	return string(data), nil
+}
+
+func newLogoutCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "logout REGISTRY",
+		Short: "Remove the stored login of a registry",
+		Long: `logout removes what login or docker login stored for a registry, and the token that
+was cached for it. It does not touch environment variables or the identity of the
+machine, from which a credential may still come.`,
+		Example: "  beta9-credentials logout ghcr.io",
+		Args:    exactly(1, "one registry"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r, t, err := a.lookup(args[0])
+			if err != nil {
+				return err
+			}
+			if _, err := a.call(cmd.Context(), t, helpers.VerbErase, []byte(r.ServerURL())); err != nil {
+				return err
+			}
+			fmt.Fprintf(a.stdout, "Removed the login for %s.\n", r.Identity())
+			return nil
+		},
+	}
+}

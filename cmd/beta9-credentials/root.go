@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/beam-cloud/docker-credential-beta9/helpers"
+	"github.com/beam-cloud/docker-credential-beta9/internal/serve"
+)
+
+// An app is what the subcommands share.
+type app struct {
+	console
+	// helpersFolder is where the helpers are; empty for the folder of this command.
+	helpersFolder string
+}
+
+// run carries out one command line and returns the exit code.
+func run(ctx context.Context, args []string, c console) int {
+	a := &app{console: c}
+	root := newRootCommand(a)
+	root.SetArgs(args)
+	root.SetIn(c.stdin)
+	root.SetOut(c.stdout)
+	root.SetErr(c.stderr)
+	return report(c, root.ExecuteContext(ctx))
+}
+
+func newRootCommand(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "beta9-credentials",
+		Short: "Credentials for container images: configure clients, log in, see what is there",
+		Long: `beta9-credentials is the command for people around the credential helpers
+docker-credential-beta9-*, which docker, podman and their relatives call.
+
+` + exitCodes,
+		Example: `  beta9-credentials configure docker ghcr.io
+  printf %s "$TOKEN" | beta9-credentials login ghcr.io -u octocat --password-stdin
+  beta9-credentials status`,
+		Version:           serve.Revision(),
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		DisableAutoGenTag: true,
+		Args:              noArgs,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return usageError("%w; see %s --help", err, cmd.CommandPath())
+	})
+	root.PersistentFlags().StringVar(&a.helpersFolder, "helpers", "", "folder of the helpers (default: the folder of this command)")
+	root.AddCommand(
+		newConfigureCommand(a),
+		newLoginCommand(a),
+		newLogoutCommand(a),
+		newStatusCommand(a),
+		newVersionCommand(a),
+	)
+	return root
+}
+
+func newVersionCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:     "version",
+		Short:   "Print the version",
+		Example: "  beta9-credentials version",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cmd.Printf("%s %s\n", cmd.Root().Name(), serve.Revision())
+			return nil
+		},
+	}
+}
+
+// noArgs and atLeast are cobra's checks with an error that says what is wrong in this command's words.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError("%s takes no argument, and %q is one; see %s --help", cmd.CommandPath(), args[0], cmd.CommandPath())
+	}
+	return nil
+}
+
+func exactly(n int, what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) != n {
+			return usageError("%s takes %s; see %s --help", cmd.CommandPath(), what, cmd.CommandPath())
+		}
+		return nil
+	}
+}
+
+// folder returns the absolute folder of the helpers.
+func (a *app) folder() (string, error) {
+	if a.helpersFolder != "" {
+		return filepath.Abs(a.helpersFolder)
+	}
+	path, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	path, err = filepath.EvalSymlinks(path)
+	return filepath.Dir(path), err
+}
+
+// environment returns this command's own environment in the form in which the helpers' code reads it.
+func (a *app) environment() serve.Process { return serve.Process{Environ: a.environ} }
+
+// lookup returns the type of a registry that a person named, with what is pinned in the map file.
+func (a *app) lookup(name string) (helpers.Registry, helpers.Type, error) {
+	r, err := helpers.ParseServerURL(name)
+	if err != nil {
+		return helpers.Registry{}, helpers.Type{}, usageError("%q is not a registry: %w", name, err)
+	}
+	m, err := a.environment().Map()
+	if err != nil {
+		return helpers.Registry{}, helpers.Type{}, err
+	}
+	t, ok := m.Lookup(r)
+	if !ok {
+		return r, t, helpers.Fail(helpers.WrongHost, r.Identity()+" takes no credentials",
+			"it serves public images only: pull without logging in")
+	}
+	return r, t, nil
+}

@@ -1,0 +1,224 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/beam-cloud/docker-credential-beta9/helpers"
+	"github.com/beam-cloud/docker-credential-beta9/internal/clientconfig"
+)
+
+// A state is what is known of one registry. Its JSON is part of the command's interface.
+type state struct {
+	Registry string `json:"registry"`
+	Type     string `json:"type,omitempty"`
+	// Outcome is have, none or failed.
+	Outcome   string         `json:"outcome"`
+	Source    string         `json:"source,omitempty"`
+	User      string         `json:"user,omitempty"`
+	ExpiresAt *time.Time     `json:"expires_at,omitempty"`
+	Reason    helpers.Reason `json:"reason,omitempty"`
+	Error     string         `json:"error,omitempty"`
+	Hint      string         `json:"hint,omitempty"`
+	// Clients are the clients that are configured to ask for this registry.
+	Clients []string `json:"clients,omitempty"`
+}
+
+func newStatusCommand(a *app) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "status [REGISTRY...]",
+		Short: "Show which credentials there are and where they come from",
+		Long: `status asks the helpers for the credential of each registry, as a client would, and
+shows where it comes from. A secret is never shown. For the cloud types this may
+call the cloud's token service.
+
+Without a registry it takes those that are configured for docker or podman and those
+that have a stored login. With registries it exits 3 when one of them has no
+credential.`,
+		Example: `  beta9-credentials status
+  beta9-credentials status ghcr.io --json`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			states, err := a.states(cmd.Context(), args)
+			if err != nil {
+				return err
+			}
+			if asJSON {
+				enc := json.NewEncoder(a.stdout)
+				enc.SetIndent("", "  ")
+				enc.SetEscapeHTML(false)
+				err = enc.Encode(states)
+			} else {
+				err = a.table(states)
+			}
+			if err != nil {
+				return err
+			}
+			return exitFor(states, len(args) > 0)
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// exitFor returns the error that makes the exit code: failures first, then, if registries were asked for, none.
+func exitFor(states []state, asked bool) error {
+	code := exitOK
+	for _, s := range states {
+		switch {
+		case s.Outcome == "failed":
+			return &exitError{code: exitFailed}
+		case s.Outcome == "none" && asked:
+			code = exitNone
+		}
+	}
+	if code == exitOK {
+		return nil
+	}
+	return &exitError{code: code}
+}
+
+// states asks for the credential of each registry, in the order of their names.
+func (a *app) states(ctx context.Context, names []string) ([]state, error) {
+	clients := a.configured()
+	if len(names) == 0 {
+		names = a.known(ctx, clients)
+	}
+	states := make([]state, 0, len(names))
+	seen := map[string]bool{}
+	for _, name := range names {
+		r, t, err := a.lookup(name)
+		if err != nil && helpers.ReasonOf(err) != helpers.WrongHost {
+			return nil, err
+		}
+		if seen[r.Identity()] {
+			continue
+		}
+		seen[r.Identity()] = true
+		s := state{Registry: r.Identity(), Type: t.Name, Outcome: "none", Clients: clients[r.Identity()]}
+		if err == nil {
+			s.fill(a.get(ctx, r, t))
+		}
+		states = append(states, s)
+	}
+	slices.SortFunc(states, func(x, y state) int { return strings.Compare(x.Registry, y.Registry) })
+	return states, nil
+}
+
+func (s *state) fill(c helpers.Credential, err error) {
+	switch {
+	case helpers.IsNotFound(err):
+	case err != nil:
+		s.Outcome, s.Reason, s.Error, s.Hint = "failed", helpers.ReasonOf(err), err.Error(), hintOf(err)
+	default:
+		s.Outcome, s.Source, s.User = "have", c.Source(), c.Username()
+		if at := c.ExpiresAt(); !at.IsZero() {
+			s.ExpiresAt = &at
+		}
+	}
+}
+
+// configured returns the clients that ask our helpers, by registry. A file that cannot be read is said and left out.
+func (a *app) configured() map[string][]string {
+	found := map[string][]string{}
+	for _, client := range clientconfig.Clients() {
+		path, err := client.Path(a.getenv)
+		if err != nil {
+			continue // without a home there is no configuration
+		}
+		entries, err := clientconfig.Configured(path)
+		if err != nil {
+			a.hint(err.Error())
+			continue
+		}
+		for key, helper := range entries {
+			r, err := helpers.ParseServerURL(key)
+			if err != nil || helper != "beta9" && !strings.HasPrefix(helper, "beta9-") {
+				continue
+			}
+			if !slices.Contains(found[r.Identity()], client.Name) {
+				found[r.Identity()] = append(found[r.Identity()], client.Name)
+			}
+		}
+	}
+	return found
+}
+
+// known returns the registries that are configured or have a stored login. A helper that is not installed or fails has
+// none to tell.
+func (a *app) known(ctx context.Context, clients map[string][]string) []string {
+	var names []string
+	for name := range clients {
+		names = append(names, name)
+	}
+	for _, t := range helpers.Types() {
+		out, err := a.call(ctx, t, helpers.VerbList, nil)
+		if err != nil {
+			continue
+		}
+		entries, err := helpers.ParseList(out)
+		if err != nil {
+			continue
+		}
+		for serverURL := range entries {
+			names = append(names, serverURL)
+		}
+	}
+	return names
+}
+
+// table prints the states for a person; where there is no terminal, as columns without marks.
+func (a *app) table(states []state) error {
+	if len(states) == 0 {
+		fmt.Fprintln(a.stdout, "No registry is configured and no login is stored.")
+		a.hint("run beta9-credentials configure docker, then docker login")
+		return nil
+	}
+	paint := a.style().paint
+	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	// Every cell of a column carries the same marks, so that the columns stay in line.
+	fmt.Fprintln(w, strings.Join([]string{"REGISTRY", "TYPE", paint(bold, "CREDENTIAL"), "USER", "EXPIRES", "CLIENTS"}, "\t"))
+	for _, s := range states {
+		code, credential := grey, s.Outcome
+		switch s.Outcome {
+		case "have":
+			code, credential = green, s.Source
+		case "failed":
+			code, credential = red, string(s.Reason)
+		}
+		expires := "-"
+		if s.ExpiresAt != nil {
+			expires = s.ExpiresAt.Local().Format(time.DateTime)
+		}
+		fmt.Fprintln(w, strings.Join([]string{
+			s.Registry, dash(s.Type), paint(code, credential), dash(helpers.Printable(s.User)), expires,
+			dash(strings.Join(s.Clients, ",")),
+		}, "\t"))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for _, s := range states {
+		if s.Error != "" {
+			fmt.Fprintf(a.stderr, "error: %s: %s\n", s.Registry, helpers.Printable(s.Error))
+		}
+		if s.Hint != "" {
+			a.hint(s.Hint)
+		}
+	}
+	return nil
+}
+
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}

@@ -1,0 +1,6 @@
+//go:build unix
+
+package main
+
+// executableSuffix ends the file names of programs.
+const executableSuffix = ""

@@ -1,0 +1,4 @@
+package main
+
+// executableSuffix ends the file names of programs.
+const executableSuffix = ".exe"

@@ -1,0 +1,303 @@
+package clientconfig
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/beam-cloud/docker-credential-beta9/internal/file"
+)
+
+// credHelpers is the object in which clients look for the helper of a registry.
+const credHelpers = "credHelpers"
+
+// credsStore is the member in which docker's relatives look for the helper of all other registries.
+const credsStore = "credsStore"
+
+// A Plan is what a file is to say. Its methods change one file, under a lock that all of this project's processes take,
+// and replace it whole. The client itself takes no lock: it must not write the file at the same moment.
+type Plan struct {
+	// File is the client's configuration.
+	File string
+	// Journal is the folder in which it is noted what was changed.
+	Journal string
+	// Helpers maps the keys of credHelpers to names of helpers without docker-credential-.
+	Helpers map[string]string
+	// Store is the name of the helper for credsStore, or nothing.
+	Store string
+	// Overwrite allows to replace other helpers.
+	Overwrite bool
+	// DryRun leaves the file as it is.
+	DryRun bool
+}
+
+// A Result is what became of a file, or would.
+type Result struct {
+	// File is the file that is changed, with links resolved.
+	File          string
+	Before, After []byte
+	// Shadowed are the registries whose logins stand in the file and are no longer looked at there.
+	Shadowed []string
+	// Removed tells that the file is taken away, because nothing is left in it that was there before.
+	Removed bool
+}
+
+// Changed tells whether there is a difference.
+func (r Result) Changed() bool { return r.Removed || string(r.Before) != string(r.After) }
+
+// A TakenError says that another helper stands where ours is to be put.
+type TakenError struct{ Key, Helper string }
+
+// Error names the registry and the helper.
+func (e *TakenError) Error() string {
+	return fmt.Sprintf("%s is set to the helper %q", e.Key, e.Helper)
+}
+
+// Hint says how to replace it.
+func (e *TakenError) Hint() string { return "add --overwrite to replace it; --remove brings it back" }
+
+// Set writes the helpers of the plan into the file.
+func (p Plan) Set(ctx context.Context) (Result, error) {
+	return p.change(ctx, func(d *document, r *record) error {
+		places := map[place]string{}
+		for key, helper := range p.Helpers {
+			places[place{credHelpers, key}] = helper
+		}
+		if p.Store != "" {
+			places[place{Key: credsStore}] = p.Store
+		}
+		order := slices.SortedFunc(maps.Keys(places), func(a, b place) int {
+			return cmp.Or(cmp.Compare(a.Object, b.Object), cmp.Compare(a.Key, b.Key))
+		})
+		for _, at := range order {
+			if err := p.set(d, r, at, places[at]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (p Plan) set(d *document, r *record, at place, helper string) error {
+	before, there, err := d.get(at)
+	if err != nil {
+		return err
+	}
+	if there && before == helper {
+		return nil
+	}
+	if there && before != "" && !p.Overwrite && !ours(r, at, before) {
+		return &TakenError{at.Key, before}
+	}
+	made, err := d.set(at, helper)
+	if err != nil {
+		return err
+	}
+	if made {
+		r.MadeObjects = append(r.MadeObjects, at.Object)
+	}
+	if c := r.change(at); c != nil {
+		if before != c.After {
+			c.Before = &before
+		}
+		c.After = helper
+		return nil
+	}
+	c := journalChange{place: at, After: helper}
+	if there {
+		c.Before = &before
+	}
+	r.Changes = append(r.Changes, c)
+	return nil
+}
+
+// ours tells whether what stands at the place was put there by us.
+func ours(r *record, at place, value string) bool {
+	c := r.change(at)
+	return c != nil && c.After == value
+}
+
+// Unset takes back what Set did: for the keys of the plan's helpers, or for all of the file when it names none. What
+// somebody else has changed since is left as it is.
+func (p Plan) Unset(ctx context.Context) (Result, error) {
+	return p.change(ctx, func(d *document, r *record) error {
+		var left []journalChange
+		for _, c := range slices.Backward(r.Changes) {
+			if _, named := p.Helpers[c.Key]; len(p.Helpers) > 0 && !named {
+				left = append(left, c)
+				continue
+			}
+			if err := unset(d, c); err != nil {
+				return err
+			}
+		}
+		slices.Reverse(left)
+		r.Changes = left
+		if len(left) > 0 {
+			return nil
+		}
+		for _, object := range r.MadeObjects {
+			if err := d.removeEmpty(object); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func unset(d *document, c journalChange) error {
+	value, there, err := d.get(c.place)
+	if err != nil || !there || value != c.After {
+		return err
+	}
+	if c.Before == nil {
+		return d.remove(c.place)
+	}
+	_, err = d.set(c.place, *c.Before)
+	return err
+}
+
+// change runs edit on the file and its record, and writes both. The record is written before the file when the file
+// gets more than it had, and after it otherwise, so that whatever is in the file can always be taken back.
+func (p Plan) change(ctx context.Context, edit func(*document, *record) error) (Result, error) {
+	desk, err := openDesk(ctx, p.Journal)
+	if err != nil {
+		return Result{}, err
+	}
+	defer desk.close()
+	j, err := desk.read()
+	if err != nil {
+		return Result{}, err
+	}
+	path, before, err := read(p.File)
+	if err != nil {
+		return Result{}, err
+	}
+	d, err := parse(before)
+	if err != nil {
+		return Result{}, fmt.Errorf("%s %w", path, err)
+	}
+	r := j[path]
+	if r == nil {
+		r = &record{MadeFile: before == nil}
+		j[path] = r
+	}
+	known := len(r.Changes)
+	if err := edit(d, r); err != nil {
+		return Result{}, fmt.Errorf("%s: %w", path, err)
+	}
+	result := Result{File: path, Before: before, After: d.pack()}
+	if known == 0 && len(r.Changes) == 0 {
+		result.After = before
+	}
+	if len(r.Changes) == 0 && r.MadeFile && d.empty() && before != nil {
+		result.After, result.Removed = nil, true
+	}
+	result.Shadowed = shadowed(d, p.Helpers)
+	if p.DryRun || !result.Changed() && known == len(r.Changes) {
+		return result, nil
+	}
+	return result, p.write(desk, j, result, len(r.Changes) >= known)
+}
+
+func (p Plan) write(d *desk, j journal, result Result, grows bool) error {
+	if grows {
+		if err := d.write(j); err != nil {
+			return err
+		}
+	}
+	if result.Changed() {
+		if err := replace(result); err != nil {
+			return err
+		}
+	}
+	if grows {
+		return nil
+	}
+	if r := j[result.File]; len(r.Changes) == 0 {
+		delete(j, result.File)
+	}
+	return d.write(j)
+}
+
+// read returns the content of a file, nil when there is none, and its path with links resolved, as clients resolve
+// them: a person may keep the file elsewhere and link to it.
+func read(path string) (string, []byte, error) {
+	resolved, err := filepath.EvalSymlinks(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(path); err == nil {
+			return "", nil, fmt.Errorf("%s is a link to a file that is not there", path)
+		}
+		return path, nil, nil
+	}
+	if err != nil {
+		return "", nil, err
+	}
+	data, err := os.ReadFile(resolved)
+	if err == nil && data == nil {
+		data = []byte{}
+	}
+	return resolved, data, err
+}
+
+func replace(result Result) error {
+	parent := filepath.Dir(result.File)
+	if err := os.MkdirAll(parent, 0o700); err != nil {
+		return err
+	}
+	folder, err := file.OpenShared(parent)
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	if result.Removed {
+		return folder.Remove(filepath.Base(result.File))
+	}
+	return folder.Write(filepath.Base(result.File), result.After)
+}
+
+// shadowed returns the keys of the helpers for which the file also holds a login.
+func shadowed(d *document, helpers map[string]string) []string {
+	o, err := d.find(place{Object: "auths"})
+	if err != nil || o == nil {
+		return nil // a client will complain about the error, if it minds
+	}
+	var found []string
+	for key := range helpers {
+		if index(o, key) >= 0 {
+			found = append(found, key)
+		}
+	}
+	slices.Sort(found)
+	return found
+}
+
+// Configured returns the helpers that the file names, by registry; the empty registry stands for credsStore. A file that
+// is not there names none.
+func Configured(path string) (map[string]string, error) {
+	path, data, err := read(path)
+	if err != nil {
+		return nil, err
+	}
+	d, err := parse(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s %w", path, err)
+	}
+	found, err := d.strings(credHelpers)
+	if err != nil {
+		return nil, fmt.Errorf("%s %w", path, err)
+	}
+	if found == nil {
+		found = map[string]string{}
+	}
+	if store, ok, err := d.get(place{Key: credsStore}); err == nil && ok {
+		found[""] = store
+	}
+	return found, nil
+}

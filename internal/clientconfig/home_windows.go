@@ -1,0 +1,4 @@
+package clientconfig
+
+// homeVariable names the user's folder.
+const homeVariable = "USERPROFILE"
