@@ -60,16 +60,13 @@ func Find(ctx context.Context, name string) (Client, error) {
 		return Client{}, fmt.Errorf("no client %s: there are %s", name, strings.Join(Names(), ", "))
 	}
 	c := Client{Name: name, kind: kinds[i]}
+	var err error
 	if c.kind.tool {
-		var err error
 		c.Path, err = built(ctx, name)
-		return c, err
+	} else {
+		c.Path, err = needs.Find(name)
 	}
-	var ok bool
-	if c.Path, ok = needs.Find(name); !ok {
-		return Client{}, fmt.Errorf("%s is not installed: run make deps", name)
-	}
-	return c, nil
+	return c, err
 }
 
 // Need is [Find] in a test that cannot do without the client.

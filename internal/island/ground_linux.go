@@ -150,9 +150,9 @@ const (
 
 // surround adds an interface that every packet may leave by and that nobody reads.
 func surround() error {
-	ip, ok := needs.Find("ip")
-	if !ok {
-		return errors.New("no ip command")
+	ip, err := needs.Find("ip")
+	if err != nil {
+		return fmt.Errorf("silent network: %w", err)
 	}
 	for _, args := range []string{
 		"tuntap add dev silent mode tun",

@@ -11,7 +11,6 @@ import (
 // Namespaces needs a process to be able to leave for a network and a mount table of its own.
 func Namespaces(t testing.TB) {
 	t.Helper()
-	Tool(t, "unshare")
 	if reason := namespaces(); reason != "" {
 		Missing(t, "no network and mount namespaces of one's own (%s): run as root, give the container CAP_SYS_ADMIN, or allow unprivileged user namespaces", reason)
 	}
@@ -24,9 +23,9 @@ var namespaces = sync.OnceValue(func() string {
 	if os.Geteuid() != 0 {
 		flags = "-rnm"
 	}
-	unshare, ok := Find("unshare")
-	if !ok {
-		return "no unshare"
+	unshare, err := Find("unshare")
+	if err != nil {
+		return err.Error()
 	}
 	if out, err := exec.Command(unshare, flags, "true").CombinedOutput(); err != nil {
 		return string(bytes.TrimSpace(out)) + " " + err.Error()

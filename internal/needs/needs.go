@@ -7,6 +7,7 @@
 package needs
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -39,29 +40,29 @@ func Missing(t testing.TB, format string, args ...any) {
 	t.Skipf(format, args...)
 }
 
-// Find returns the path of the named program, on PATH or among the system's own, and whether it is there.
-func Find(name string) (string, bool) {
+// Find returns the path of the named program, on PATH or among the system's own. Its error tells how to get it.
+func Find(name string) (string, error) {
 	if path, err := exec.LookPath(name); err == nil {
-		return path, true
+		return path, nil
 	}
 	for _, dir := range systemDirs {
 		if path, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
-			return path, true
+			return path, nil
 		}
 	}
-	return "", false
+	from, ok := packages[name]
+	if !ok {
+		from = name
+	}
+	return "", fmt.Errorf("%s is not installed: run make deps, or install the package %s", name, from)
 }
 
 // Tool returns the path of the named program.
 func Tool(t testing.TB, name string) string {
 	t.Helper()
-	path, ok := Find(name)
-	if !ok {
-		from, ok := packages[name]
-		if !ok {
-			from = name
-		}
-		Missing(t, "%s is not installed: run make deps, or install the package %s", name, from)
+	path, err := Find(name)
+	if err != nil {
+		Missing(t, "%v", err)
 	}
 	return path
 }

@@ -24,7 +24,7 @@ import (
 )
 
 // ErrNoDistribution is returned by [New] where the docker-registry program is not installed.
-var ErrNoDistribution = errors.New("docker-registry is not installed: run make deps, or install the package docker-registry")
+var ErrNoDistribution = errors.New("no docker-registry process")
 
 // publisher is the account by which this package itself reaches a docker-registry process.
 const publisher = "registrytest-publisher"
@@ -40,9 +40,9 @@ type distribution struct {
 
 // startDistribution returns once the process listens.
 func startDistribution(o Options, tokens *tokenServer) (_ *distribution, err error) {
-	program, ok := needs.Find("docker-registry")
-	if !ok {
-		return nil, ErrNoDistribution
+	program, err := needs.Find("docker-registry")
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNoDistribution, err)
 	}
 	dir, err := os.MkdirTemp("", "docker-registry-")
 	if err != nil {
