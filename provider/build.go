@@ -1,0 +1,213 @@
+package provider
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/beam-cloud/docker-credential-beta9/helpers"
+	"github.com/beam-cloud/docker-credential-beta9/internal/socket/listener"
+)
+
+// A BuildEnvironment is what buildah, skopeo, podman and docker need to pull the images of one build through the
+// helpers: a private folder with an auth file, and a socket from which the helpers get the material. Nothing in it is
+// secret: the material stays in this process until a helper of the same user asks for it. It has to be closed, best by
+// a deferred call, and is safe for concurrent use.
+type BuildEnvironment struct {
+	provider *Provider
+	folder   string
+	granted  map[string]helpers.Registry // by identity: what the socket answers for
+	socket   *listener.Listener          // nil under the policy Ambient
+	unwatch  context.CancelFunc
+	removing sync.Once
+	removed  error
+}
+
+// BuildEnvironment makes the environment of a build that pulls the images of the references. It ends with
+// [BuildEnvironment.Close], with the context, or with the provider, whatever comes first. Under the policy Isolated the
+// Source is asked for the material at once, so that a build does not start without what it needs, and again each time a
+// helper asks. The clients of a build ask for a whole registry: when the images of one registry need different material,
+// the error says so. The error is a [*helpers.Failure].
+func (p *Provider) BuildEnvironment(ctx context.Context, references ...string) (*BuildEnvironment, error) {
+	b := &BuildEnvironment{provider: p, granted: make(map[string]helpers.Registry)}
+	if err := b.grant(ctx, references); err != nil {
+		return nil, err
+	}
+	folder, err := os.MkdirTemp(p.options.TempFolder, "beta9-")
+	if err != nil {
+		return nil, unmade(err)
+	}
+	b.folder = folder
+	ctx, b.unwatch = context.WithCancel(ctx)
+	if err := b.fill(); err != nil {
+		return nil, errors.Join(err, b.Close())
+	}
+	p.builds.Store(b, nil)
+	context.AfterFunc(ctx, func() { _ = b.remove() })
+	if p.work.ctx.Err() != nil { // closed meanwhile; Close may have missed this build
+		return nil, errors.Join(gaveUp(errClosed), b.Close())
+	}
+	return b, nil
+}
+
+func unmade(err error) error {
+	return &helpers.Failure{Reason: helpers.StoreFailed, Text: "the folder of the build environment cannot be made", Cause: err,
+		Hint: "check the folder for temporary files"}
+}
+
+// grant notes the registries of the references, but for those that serve public images only.
+func (b *BuildEnvironment) grant(ctx context.Context, references []string) error {
+	given := make(map[string]helpers.Material)
+	for _, s := range references {
+		ref, err := helpers.ParseReference(s)
+		if err != nil {
+			return err
+		}
+		r := ref.Registry()
+		t, ok := b.provider.registries.Lookup(r)
+		if !ok {
+			continue
+		}
+		if b.provider.options.Policy == Isolated {
+			m, err := b.provider.material(ctx, t, r)
+			if err != nil && !helpers.IsNotFound(err) {
+				return err
+			}
+			if other, ok := given[r.Identity()]; ok && other.Fingerprint() != m.Fingerprint() {
+				return helpers.Fail(helpers.BadRequest, "the images of "+r.Identity()+" need different credentials in one build",
+					"use a credential that is good for all of them")
+			}
+			given[r.Identity()] = m
+		}
+		b.granted[r.Identity()] = r
+	}
+	return nil
+}
+
+// fill makes what lies in the folder.
+func (b *BuildEnvironment) fill() error {
+	auth, err := b.authFile()
+	if err != nil {
+		return unmade(err)
+	}
+	if err := os.WriteFile(b.AuthFile(), auth, 0o600); err != nil {
+		return unmade(err)
+	}
+	if b.provider.options.Policy == Ambient {
+		return nil
+	}
+	b.socket, err = listener.Listen(filepath.Join(b.folder, "s"), b)
+	return err
+}
+
+// authFile is the configuration file of docker and its relatives. It names a helper for each registry and holds no
+// login, nor a helper for any other registry: what is not named here is pulled anonymously.
+func (b *BuildEnvironment) authFile() ([]byte, error) {
+	named := make(map[string]string)
+	for _, r := range b.granted {
+		t, _ := b.provider.registries.Lookup(r) // known: grant has looked
+		for _, k := range r.ConfigKeys() {
+			named[k] = strings.TrimPrefix(t.Executable(), "docker-credential-")
+		}
+	}
+	return json.MarshalIndent(map[string]any{"credHelpers": named}, "", "  ")
+}
+
+// AuthFile returns the path of the auth file, for --authfile. The helpers that it names are found and get the material
+// only with the environment of [BuildEnvironment.Environ].
+func (b *BuildEnvironment) AuthFile() string { return filepath.Join(b.folder, "config.json") }
+
+// own are the variables of an environment that say where credentials come from. Their values are never those of base.
+var own = []string{
+	"BETA9_CREDENTIAL_", // all of them
+	"DOCKER_AUTH_CONFIG=", "DOCKER_CONFIG=", "REGISTRY_AUTH_FILE=",
+}
+
+// Environ returns the environment for a program of the build: that of base, as os.Environ returns it, with PATH led by
+// the folder of the helpers, and with the variables that lead to the auth file and the socket in the place of those that
+// may lead elsewhere. Under the policy Isolated HOME and XDG_CONFIG_HOME lead to the private folder too, because skopeo,
+// podman and buildah fall back to auth files in there; XDG_DATA_HOME keeps the place of a rootless user's images.
+func (b *BuildEnvironment) Environ(base []string) []string {
+	path, home, data := "", "", ""
+	env := slices.DeleteFunc(slices.Clone(base), func(entry string) bool {
+		key, value, _ := strings.Cut(entry, "=")
+		switch {
+		case key == "PATH":
+			path = value
+			return true
+		case key == "HOME":
+			home = value
+		case key == "XDG_DATA_HOME":
+			data = value
+		}
+		return slices.ContainsFunc(own, func(prefix string) bool { return strings.HasPrefix(entry, prefix) })
+	})
+	folder := b.provider.options.Folder
+	if path != "" {
+		path = string(filepath.ListSeparator) + path
+	}
+	env = append(env, "PATH="+folder+path, "DOCKER_CONFIG="+b.folder, "REGISTRY_AUTH_FILE="+b.AuthFile())
+	if file := b.provider.options.MapFile; file != "" {
+		env = append(env, "BETA9_CREDENTIAL_REGISTRIES="+file)
+	}
+	if b.provider.options.Policy == Ambient {
+		return env
+	}
+	env = without(env, "HOME", "XDG_CONFIG_HOME")
+	if data == "" && home != "" {
+		env = append(env, "XDG_DATA_HOME="+filepath.Join(home, ".local", "share"))
+	}
+	return append(env, "HOME="+b.folder, "XDG_CONFIG_HOME="+b.folder,
+		"BETA9_CREDENTIAL_SOCKET="+filepath.Join(b.folder, "s"),
+		"BETA9_CREDENTIAL_AMBIENT=off", "BETA9_CREDENTIAL_CACHE=off")
+}
+
+func without(env []string, keys ...string) []string {
+	return slices.DeleteFunc(env, func(entry string) bool {
+		key, _, _ := strings.Cut(entry, "=")
+		return slices.Contains(keys, key)
+	})
+}
+
+// Material makes a build environment the Source of its socket: it yields what the registries of the build need.
+func (b *BuildEnvironment) Material(ctx context.Context, r helpers.Registry) (helpers.Material, error) {
+	granted, ok := b.granted[r.Identity()]
+	if !ok {
+		return helpers.Material{}, helpers.ErrNotFound
+	}
+	if r.Scope() != "" {
+		granted = granted.WithScope(r.Scope())
+	}
+	t, _ := b.provider.registries.Lookup(granted) // known: grant has looked
+	return b.provider.material(ctx, t, granted)
+}
+
+// Close ends the service of the socket and removes the folder with all that is in it. Programs that still run get no
+// material any more.
+func (b *BuildEnvironment) Close() error {
+	err := b.remove()
+	b.unwatch()
+	return err
+}
+
+// remove does the work of Close, once.
+func (b *BuildEnvironment) remove() error {
+	b.removing.Do(func() {
+		var errs []error
+		if b.socket != nil {
+			errs = append(errs, b.socket.Close())
+		}
+		if err := os.RemoveAll(b.folder); err != nil {
+			errs = append(errs, &helpers.Failure{Reason: helpers.StoreFailed,
+				Text: "the folder of the build environment cannot be removed", Cause: err})
+		}
+		b.provider.builds.Delete(b)
+		b.removed = errors.Join(errs...)
+	})
+	return b.removed
+}

@@ -1,0 +1,102 @@
+package provider
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/beam-cloud/docker-credential-beta9/helpers"
+	"github.com/beam-cloud/docker-credential-beta9/internal/execute"
+)
+
+// maxHint is the longest hint that is taken over from a helper, in bytes: a few lines of a terminal.
+const maxHint = 512
+
+// run runs a helper once. The error is [helpers.ErrNotFound] or a [*helpers.Failure].
+func (p *Provider) run(ctx context.Context, q ask, trusted bool) (helpers.Credential, error) {
+	call := execute.Call{
+		Type:  q.typ.Name,
+		Verb:  helpers.VerbGet,
+		Stdin: []byte(q.registry.String()),
+		Env:   p.environ(ctx, trusted),
+	}
+	if !q.material.IsZero() {
+		var err error
+		if call.Material, err = q.material.AppendBlob(nil); err != nil {
+			return helpers.Credential{}, err
+		}
+	}
+	result, err := p.folder.Run(ctx, call)
+	if err != nil {
+		return helpers.Credential{}, execute.Failure(err)
+	}
+	if result.ExitCode != 0 {
+		return helpers.Credential{}, p.refusal(q, result)
+	}
+	c, err := helpers.ParseAnswer(result.Stdout, q.registry.String())
+	if err != nil {
+		return helpers.Credential{}, err
+	}
+	if !c.ValidAt(p.now()) {
+		return helpers.Credential{}, helpers.Fail(helpers.BadAnswer, q.typ.Executable()+" answered with a credential that has expired",
+			"compare the clock of this machine with the time")
+	}
+	return c, nil
+}
+
+// environ is the whole environment of a helper.
+func (p *Provider) environ(ctx context.Context, trusted bool) []string {
+	env := slices.Clone(p.options.Environ)
+	if p.options.Policy == Isolated {
+		env = append(p.options.Network.environ(), "BETA9_CREDENTIAL_AMBIENT=off")
+	}
+	if p.options.Policy == Isolated || !trusted {
+		env = append(env, "BETA9_CREDENTIAL_CACHE=off")
+	}
+	if p.options.MapFile != "" {
+		env = append(env, "BETA9_CREDENTIAL_REGISTRIES="+p.options.MapFile)
+	}
+	if end, ok := ctx.Deadline(); ok {
+		// A tenth is left for the start of the process and for its last words.
+		left := max(time.Until(end)*9/10, time.Millisecond)
+		env = append(env, "BETA9_CREDENTIAL_TIMEOUT="+left.Round(time.Millisecond).String())
+	}
+	return append(env, "BETA9_CREDENTIAL_EXTENDED=1")
+}
+
+// refusal reads the outcome of a helper that ended with an error. Nothing it printed is taken over but the reason, and,
+// under the policy Ambient, the hint for the person whose machine it is.
+func (p *Provider) refusal(q ask, result execute.Result) error {
+	err := helpers.ParseErrorLine(result.Stdout)
+	if helpers.IsNotFound(err) {
+		return helpers.ErrNotFound
+	}
+	f := &helpers.Failure{
+		Reason: helpers.ReasonOf(err),
+		Text:   q.typ.Executable() + " has no credential for " + q.registry.Identity() + " because it failed",
+		Cause:  err,
+	}
+	if p.options.Policy == Ambient {
+		f.Hint = hintOf(result.Stderr)
+	}
+	return f
+}
+
+// hintOf returns the last hint that a helper wrote to stderr.
+func hintOf(stderr []byte) string {
+	hint := ""
+	for line := range bytes.Lines(stderr) {
+		if text, ok := bytes.CutPrefix(line, []byte("hint: ")); ok {
+			hint = strings.ToValidUTF8(string(text[:min(len(text), maxHint)]), "")
+		}
+	}
+	return strings.TrimSpace(strings.Map(func(c rune) rune {
+		if unicode.IsPrint(c) {
+			return c
+		}
+		return ' '
+	}, hint))
+}
