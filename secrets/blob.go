@@ -1,0 +1,181 @@
+package secrets
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"unicode"
+
+	"github.com/beam-cloud/docker-credential-beta9/helpers"
+)
+
+// maxNesting is how many JSON strings are unpacked: one for a client that encoded the blob twice, one for credentials
+// that are a string themselves, and one to spare.
+const maxNesting = 3
+
+// ParseBlob reads what a secret holds, in each of the forms that are in use:
+//
+//	{"version":1,"registry":"ghcr.io","type":"ghcr","credentials":{"GITHUB_TOKEN":"..."}}   version may be absent
+//	{"GITHUB_TOKEN":"..."}                                                                  for a known registry
+//	user:password                                                                           for a known registry
+//
+// and the same inside a JSON string, or with credentials as a JSON string. r is the registry that is known from where
+// the blob lay; for the zero Registry only the first form counts. Material that is bound to another registry than r is
+// refused, and so is everything else; nothing is taken for a password by guess. [helpers.Material.AppendBlob] writes
+// the first form.
+//
+// The error is a [*helpers.Failure] with [helpers.BadMaterial] or [helpers.WrongHost]; it never quotes the blob.
+func ParseBlob(data []byte, r helpers.Registry) (helpers.Material, error) {
+	m, err := parseBlob(bytes.TrimSpace(data), r, maxNesting)
+	if err != nil {
+		return helpers.Material{}, err
+	}
+	if !r.IsZero() && m.Registry().Identity() != r.Identity() {
+		return helpers.Material{}, helpers.Fail(helpers.WrongHost, "the secret is bound to another registry than "+r.Identity(), "")
+	}
+	return m, storable(m)
+}
+
+func parseBlob(data []byte, r helpers.Registry, nesting int) (helpers.Material, error) {
+	switch {
+	case len(data) == 0:
+		return helpers.Material{}, badBlob("is empty")
+	case data[0] == '{':
+		return parseObject(data, r, nesting)
+	case data[0] == '"':
+		inner, ok := unpack(data)
+		if !ok || nesting == 0 {
+			return helpers.Material{}, badBlob("is not JSON that can be understood")
+		}
+		return parseBlob(inner, r, nesting-1)
+	}
+	return parsePair(string(data), r)
+}
+
+// parseObject brings the object into the form that helpers.ParseMaterial reads, which is where it is checked that no
+// field is there twice and that every value is a string.
+func parseObject(data []byte, r helpers.Registry, nesting int) (helpers.Material, error) {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(data, &fields) != nil {
+		return helpers.Material{}, badBlob("is not a JSON object")
+	}
+	credentials, structured := fields["credentials"]
+	if !structured {
+		return parseFlat(data, r)
+	}
+	if inner, ok := unpack(credentials); ok && nesting > 0 {
+		// A field of the same name or text that is replaced in its stead makes what follows refuse the blob.
+		return parseObject(bytes.Replace(data, credentials, inner, 1), r, nesting-1)
+	}
+	if _, ok := fields["version"]; !ok {
+		data = append([]byte(`{"version":1,`), data[1:]...)
+	}
+	return helpers.ParseMaterial(data)
+}
+
+func parseFlat(data []byte, r helpers.Registry) (helpers.Material, error) {
+	t, err := known(r)
+	if err != nil {
+		return helpers.Material{}, err
+	}
+	head, err := json.Marshal(map[string]any{"version": 1, "registry": r.Identity(), "type": t.Name})
+	if err != nil {
+		return helpers.Material{}, badBlob("cannot be written as JSON")
+	}
+	head = append(bytes.TrimSuffix(head, []byte("}")), `,"credentials":`...)
+	return helpers.ParseMaterial(append(append(head, data...), '}'))
+}
+
+// parsePair reads user:password. Which key each of the two goes under follows from the type of the registry; a type
+// whose credential is computed has no user of its own but the few that stand for a kind of secret.
+func parsePair(pair string, r helpers.Registry) (helpers.Material, error) {
+	t, err := known(r)
+	if err != nil {
+		return helpers.Material{}, err
+	}
+	user, password, ok := strings.Cut(pair, ":")
+	if !ok || user == "" || password == "" || strings.ContainsFunc(pair, unicode.IsControl) || strings.Contains(user, " ") {
+		return helpers.Material{}, badBlob("is in no form that is known")
+	}
+	values := map[string]string{}
+	switch {
+	case t.Name == "dockerhub":
+		values["DOCKERHUB_USERNAME"], values["DOCKERHUB_PASSWORD"] = user, password
+	case t.Name == "ghcr":
+		values["GITHUB_USERNAME"], values["GITHUB_TOKEN"] = user, password
+	case t.Name == "generic":
+		values["USERNAME"], values["PASSWORD"] = user, password
+	case t.Name == "acr":
+		values["ACR_TOKEN_NAME"], values["ACR_TOKEN_PASSWORD"] = user, password
+	case t.Name == "ngc" && user == "$oauthtoken":
+		values["NGC_API_KEY"] = password
+	case t.Name == "gcr" && user == "oauth2accesstoken":
+		values["GCP_ACCESS_TOKEN"] = password
+	case t.Name == "gcr" && user == "_json_key":
+		values["GCP_SERVICE_ACCOUNT_JSON"] = password
+	default:
+		return helpers.Material{}, badBlob("is a user and a password, of which " + t.Name + " registries have none")
+	}
+	return helpers.NewMaterial(t, r, values)
+}
+
+// known returns the type of the registry that a blob lay under.
+func known(r helpers.Registry) (helpers.Type, error) {
+	if r.IsZero() {
+		return helpers.Type{}, badBlob("does not tell which registry it is for")
+	}
+	return typeOf(r)
+}
+
+func typeOf(r helpers.Registry) (helpers.Type, error) {
+	t, ok := helpers.Lookup(r)
+	if !ok {
+		return helpers.Type{}, helpers.Fail(helpers.BadMaterial, r.Identity()+" serves public images only", "leave the credential out")
+	}
+	return t, nil
+}
+
+// unpack returns the text inside a JSON string.
+func unpack(data []byte) ([]byte, bool) {
+	var inner *string
+	if json.Unmarshal(data, &inner) != nil || inner == nil {
+		return nil, false
+	}
+	return bytes.TrimSpace([]byte(*inner)), true
+}
+
+// paths are the keys whose value names a file. Whoever uses a workspace's secret reads no file for it.
+var paths = []string{"AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_FEDERATED_TOKEN_FILE"}
+
+// storable checks that the material can work away from the machine it comes from.
+func storable(m helpers.Material) error {
+	if m.IsZero() {
+		return badBlob("is empty")
+	}
+	t, err := typeOf(m.Registry())
+	if err != nil {
+		return err
+	}
+	if m.Type() != t.Name && t.Name != "generic" { // what is generic to the table can be pinned to a type by a user
+		return helpers.Fail(helpers.BadMaterial, "the material of "+m.Registry().Identity()+" is not of its type, "+t.Name, "")
+	}
+	for _, key := range paths {
+		if m.Value(key) != "" {
+			return namesFile(key, "use another kind of credential")
+		}
+	}
+	const google = "GOOGLE_APPLICATION_CREDENTIALS"
+	if v := strings.TrimSpace(m.Value(google)); v != "" && v[0] != '{' {
+		return namesFile(google, "give what is in the file, as GCP_SERVICE_ACCOUNT_JSON")
+	}
+	_, err = m.KeySet(m.Type(), m.Registry())
+	return err
+}
+
+func namesFile(key, hint string) error {
+	return helpers.Fail(helpers.BadMaterial, key+" names a file, which is not there where the secret is used", hint)
+}
+
+func badBlob(what string) error {
+	return helpers.Fail(helpers.BadMaterial, "the secret "+what, "store it again")
+}

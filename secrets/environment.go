@@ -1,0 +1,59 @@
+package secrets
+
+import (
+	"errors"
+
+	"github.com/beam-cloud/docker-credential-beta9/helpers"
+)
+
+// FromEnvironment makes the secret that a workspace needs for an image reference out of an environment: the registry
+// follows from the reference, the type from the registry, and the keys from the type. Keys of other types are never
+// looked at. The secret is bound to the whole registry.
+//
+// The error is [ErrNotFound] when the environment holds nothing for the registry: the image is public, or has to be. It
+// is a [*helpers.Failure] with [helpers.BadMaterial] that names the key when something is missing, and with
+// [helpers.BadRequest] when the reference is malformed.
+func FromEnvironment(workspace, reference string, getenv func(string) string) (Secret, error) {
+	ref, err := helpers.ParseReference(reference)
+	if err != nil {
+		return Secret{}, err
+	}
+	r := ref.Registry().WithScope("")
+	t, ok := helpers.Lookup(r)
+	if !ok {
+		return Secret{}, ErrNotFound
+	}
+	m, err := t.FromEnvironment(r, getenv)
+	if errors.Is(err, ErrNotFound) {
+		if half := halfThere(t, r, getenv); half != nil {
+			return Secret{}, half
+		}
+		return Secret{}, ErrNotFound
+	}
+	if err != nil {
+		return Secret{}, err
+	}
+	return New(workspace, m)
+}
+
+// halfThere returns what is missing in an environment that holds a part of a credential: one that was meant to be used
+// and would silently not be.
+func halfThere(t helpers.Type, r helpers.Registry, getenv func(string) string) error {
+	if hint := t.EnvironmentHint(r, getenv); hint != "" {
+		return helpers.Fail(helpers.BadMaterial, hint, "")
+	}
+	for _, k := range t.Keys {
+		if k.HostKey != "" {
+			named, err := helpers.ParseServerURL(getenv(k.HostKey))
+			if err != nil || named.Identity() != r.Identity() {
+				continue
+			}
+		}
+		for _, key := range k.Needs {
+			if getenv(key) != "" && getenv(k.Secret) == "" {
+				return helpers.Fail(helpers.BadMaterial, key+" is there without "+k.Secret, "set "+k.Secret+" beside "+key)
+			}
+		}
+	}
+	return nil
+}

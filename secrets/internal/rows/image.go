@@ -1,0 +1,140 @@
+package rows
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"slices"
+
+	"github.com/beam-cloud/docker-credential-beta9/helpers"
+	"github.com/beam-cloud/docker-credential-beta9/secrets"
+)
+
+// Attach writes secrets and references; see [secrets.Images].
+func (s *Store) Attach(ctx context.Context, image secrets.Image, with ...secrets.Secret) error {
+	if err := image.Check(); err != nil {
+		return err
+	}
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return s.unavailable(image, err)
+	}
+	defer tx.Rollback()
+	if err := s.attach(ctx, tx, image, with); err != nil {
+		return s.unavailable(image, err)
+	}
+	if err := tx.Commit(); err != nil {
+		return s.unavailable(image, err)
+	}
+	return nil
+}
+
+func (s *Store) attach(ctx context.Context, tx *sql.Tx, image secrets.Image, with []secrets.Secret) error {
+	// In one order, so that two callers with the same secrets do not wait for each other.
+	with = slices.SortedFunc(slices.Values(with), func(a, b secrets.Secret) int { return cmp.Compare(a.Name, b.Name) })
+	for _, secret := range with {
+		if secret.Workspace != image.Workspace {
+			return helpers.Fail(helpers.BadRequest, "a secret of another workspace cannot be attached to "+image.String(), "")
+		}
+		if _, err := s.put(ctx, tx, secret); err != nil {
+			return err
+		}
+	}
+	if _, err := tx.ExecContext(ctx, `DELETE FROM cred_image WHERE workspace = $1 AND image = $2`, image.Workspace, image.ID); err != nil {
+		return err
+	}
+	for _, ref := range image.References {
+		_, err := tx.ExecContext(ctx, `INSERT INTO cred_image (workspace, image, reference, registry, repository)
+VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
+			image.Workspace, image.ID, ref.String(), ref.Registry().Identity(), ref.Repository())
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Image returns the references of an image; see [secrets.Images].
+func (s *Store) Image(ctx context.Context, workspace, id string) (secrets.Image, error) {
+	image := secrets.Image{Workspace: workspace, ID: id}
+	texts, err := s.references(ctx, image)
+	if err != nil {
+		return image, s.unavailable(image, err)
+	}
+	if len(texts) == 0 {
+		return image, secrets.NotFound(image)
+	}
+	for _, text := range texts {
+		ref, err := helpers.ParseReference(text)
+		if err != nil {
+			return image, secrets.Sealed(image, "it has a reference that is malformed", "attach the image again")
+		}
+		image.References = append(image.References, ref)
+	}
+	return image, nil
+}
+
+func (s *Store) references(ctx context.Context, image secrets.Image) ([]string, error) {
+	found, err := s.db.QueryContext(ctx, `SELECT reference FROM cred_image WHERE workspace = $1 AND image = $2 ORDER BY reference`,
+		image.Workspace, image.ID)
+	if err != nil {
+		return nil, err
+	}
+	defer found.Close()
+	var texts []string
+	for found.Next() {
+		var text string
+		if err := found.Scan(&text); err != nil {
+			return nil, err
+		}
+		texts = append(texts, text)
+	}
+	return texts, found.Err()
+}
+
+// findStatement reads the secrets whose scope covers a reference of the image, so that their number does not grow with
+// that of the workspace's secrets. Which of them it is, and that they do cover it, is seen to by [secrets.Image.Choose].
+const findStatement = `SELECT i.repository, s.name, s.scope, s.version, s.sealed, s.created, s.updated
+FROM cred_image i JOIN cred_secret s ON s.workspace = i.workspace AND s.registry = i.registry
+WHERE i.workspace = $1 AND i.image = $2 AND i.registry = $3 AND s.sealed IS NOT NULL
+	AND (s.scope = '' OR s.scope = i.repository OR substr(i.repository, 1, length(s.scope) + 1) = s.scope || '/')`
+
+// Find returns the secret that an image needs for a registry; see [secrets.Images].
+func (s *Store) Find(ctx context.Context, workspace, id string, r helpers.Registry) (secrets.Secret, error) {
+	image := secrets.Image{Workspace: workspace, ID: id}
+	again := func() (row, error) {
+		candidates, found, err := s.candidates(ctx, image, r)
+		if err != nil {
+			return row{}, s.unavailable(image, err)
+		}
+		chosen, err := image.Choose(r, candidates)
+		return found[chosen.Name], err
+	}
+	chosen, err := again()
+	if err != nil {
+		return secrets.Secret{}, err
+	}
+	return s.open(ctx, chosen, again)
+}
+
+func (s *Store) candidates(ctx context.Context, image secrets.Image, r helpers.Registry) ([]secrets.Candidate, map[string]row, error) {
+	read, err := s.find.QueryContext(ctx, image.Workspace, image.ID, r.Identity())
+	if err != nil {
+		return nil, nil, err
+	}
+	defer read.Close()
+	var candidates []secrets.Candidate
+	found := make(map[string]row)
+	for read.Next() {
+		c := secrets.Candidate{Place: secrets.Place{Workspace: image.Workspace, Registry: r.Identity()}}
+		var one row
+		err := read.Scan(&c.Repository, &c.Place.Name, &c.Place.Scope, &c.Place.Version, &one.sealed, &one.created, &one.updated)
+		if err != nil {
+			return nil, nil, err
+		}
+		one.place = c.Place
+		candidates = append(candidates, c)
+		found[c.Place.Name] = one
+	}
+	return candidates, found, read.Err()
+}

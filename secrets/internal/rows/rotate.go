@@ -1,0 +1,109 @@
+package rows
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/beam-cloud/docker-credential-beta9/secrets"
+)
+
+// batch is how many records are sealed again in one transaction: enough to make its end, a write to the disk, a small
+// part of it, and few enough for writers to wait some milliseconds at most.
+const batch = 100
+
+// Rotate brings everything to the keyring's current key; see [secrets.Rotator].
+func (s *Store) Rotate(ctx context.Context, progress func(done, total int)) error {
+	if err := s.keyring.Reload(ctx); err != nil {
+		return s.unavailable(whole{}, err)
+	}
+	if progress == nil {
+		progress = func(int, int) {}
+	}
+	to := s.keyring.Current()
+	// From here on nothing is written with another key; see writeStatement.
+	if _, err := s.db.ExecContext(ctx, `UPDATE cred_key SET id = $1`, to.ID()); err != nil {
+		return s.unavailable(whole{}, err)
+	}
+	id := to.ID()
+	s.key.Store(&id)
+	var total int
+	if err := s.db.QueryRowContext(ctx, `SELECT count(*) FROM cred_secret WHERE sealed IS NOT NULL AND substr(sealed, 1, $1) <> $2`,
+		secrets.HeadSize, to.Head()).Scan(&total); err != nil {
+		return s.unavailable(whole{}, err)
+	}
+	var broken []error
+	var last row
+	for done := 0; ; {
+		progress(done, total)
+		some, err := s.others(ctx, to, last)
+		if err != nil {
+			return s.unavailable(whole{}, err)
+		}
+		if len(some) == 0 {
+			return errors.Join(broken...)
+		}
+		errs, err := s.reseal(ctx, to, some)
+		if err != nil {
+			return s.unavailable(whole{}, err)
+		}
+		broken = append(broken, errs...)
+		last = some[len(some)-1]
+		done += len(some)
+	}
+}
+
+// others returns the next records that are sealed with another key than to.
+func (s *Store) others(ctx context.Context, to secrets.Key, after row) ([]row, error) {
+	found, err := s.db.QueryContext(ctx, `SELECT workspace, name, registry, scope, version, sealed FROM cred_secret
+WHERE sealed IS NOT NULL AND substr(sealed, 1, $1) <> $2 AND (workspace, name) > ($3, $4)
+ORDER BY workspace, name LIMIT $5`, secrets.HeadSize, to.Head(), after.place.Workspace, after.place.Name, batch)
+	if err != nil {
+		return nil, err
+	}
+	defer found.Close()
+	var some []row
+	for found.Next() {
+		var r row
+		p := &r.place
+		if err := found.Scan(&p.Workspace, &p.Name, &p.Registry, &p.Scope, &p.Version, &r.sealed); err != nil {
+			return nil, err
+		}
+		some = append(some, r)
+	}
+	return some, found.Err()
+}
+
+// reseal seals some records again, and returns those that do not open. A record that was written meanwhile is left: its
+// writer used the new key.
+func (s *Store) reseal(ctx context.Context, to secrets.Key, some []row) (broken []error, err error) {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer tx.Rollback()
+	for _, r := range some {
+		plain, err := s.keyring.Open(ctx, r.place, r.sealed)
+		if errors.Is(err, secrets.ErrSealed) {
+			broken = append(broken, err)
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if err := s.replace(ctx, tx, to, r, plain); err != nil {
+			return nil, err
+		}
+	}
+	return broken, tx.Commit()
+}
+
+func (s *Store) replace(ctx context.Context, tx *sql.Tx, to secrets.Key, r row, plain []byte) error {
+	sealed, err := s.keyring.Seal(to.ID(), r.place, plain)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE cred_secret SET sealed = $1 WHERE workspace = $2 AND name = $3 AND sealed = $4`,
+		sealed, r.place.Workspace, r.place.Name, r.sealed)
+	return err
+}

@@ -1,0 +1,136 @@
+// Package sqlite keeps secrets in one file, for one machine: the store that needs nothing to be set up. Any number of
+// processes may use it at the same time; the file has to lie on a local disk.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/pressly/goose/v3"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"github.com/beam-cloud/docker-credential-beta9/helpers"
+	"github.com/beam-cloud/docker-credential-beta9/secrets"
+	"github.com/beam-cloud/docker-credential-beta9/secrets/internal/rows"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// A Store is a [secrets.Store], [secrets.Images] and [secrets.Rotator]; see the package.
+type Store = rows.Store
+
+// settings of every connection.
+var settings = url.Values{
+	// Readers go on while somebody writes, and the other way round.
+	"_journal_mode": {"WAL"},
+	// What was acknowledged is on the disk, also when the power goes.
+	"_synchronous": {"FULL"},
+	// Writers wait for each other this long, in milliseconds: a write takes about one.
+	"_busy_timeout": {"20000"},
+	// A transaction that reads first and writes then would fail when another one wrote in between.
+	"_txlock": {"immediate"},
+	// A misspelled column is an error and not a string.
+	"_dqs": {"false"},
+}
+
+// maxConnections bounds how many reads of one process run at once; more than cores are of no use.
+const maxConnections = 8
+
+// Open opens the store in the file at path, and makes it, for its owner alone, when there is none. The folder has to be
+// there. Tables of an older release are brought up to date. Close it after use.
+//
+// The errors are [*helpers.Failure], with [helpers.BadRequest] for a path that cannot be used and with
+// [helpers.Unavailable] when the file cannot be read or written.
+func Open(ctx context.Context, path string, k *secrets.Keyring) (*Store, error) {
+	db, err := open(path)
+	if err != nil {
+		return nil, err
+	}
+	files, err := fs.Sub(migrations, "migrations")
+	if err == nil {
+		err = rows.Migrate(ctx, db, goose.DialectSQLite3, files, "cred_version")
+	}
+	if err != nil {
+		db.Close()
+		return nil, secrets.Unavailable(file(path), err, hint(err))
+	}
+	s, err := rows.New(ctx, db, k, rows.Dialect{Hint: hint})
+	if err != nil {
+		db.Close()
+	}
+	return s, err
+}
+
+type file string
+
+func (f file) String() string { return "the store " + string(f) }
+
+func open(path string) (*sql.DB, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, secrets.Unavailable(file(path), err, "")
+	}
+	if err := claim(path); err != nil {
+		return nil, err
+	}
+	slashed := filepath.ToSlash(path)
+	if slashed[0] != '/' { // a drive letter of Windows
+		slashed = "/" + slashed
+	}
+	name := url.URL{Scheme: "file", Path: slashed, RawQuery: settings.Encode()}
+	db, err := sql.Open("sqlite", name.String())
+	if err != nil {
+		return nil, secrets.Unavailable(file(path), err, "")
+	}
+	db.SetMaxOpenConns(maxConnections)
+	db.SetMaxIdleConns(maxConnections)
+	return db, nil
+}
+
+// claim makes the file when it is not there, so that it is nobody else's from the first byte on: SQLite gives the files
+// that it puts beside it the same mode.
+func claim(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err == nil {
+		return f.Close()
+	}
+	if !errors.Is(err, fs.ErrExist) {
+		return secrets.Unavailable(file(path), err, "see that the folder is there and that you may write into it")
+	}
+	info, err := os.Lstat(path)
+	switch {
+	case err != nil:
+		return secrets.Unavailable(file(path), err, "")
+	case !info.Mode().IsRegular():
+		return helpers.Fail(helpers.BadRequest, file(path).String()+" is not a regular file", "name the file itself, not a link to it")
+	case loose(info):
+		return helpers.Fail(helpers.BadRequest, file(path).String()+" is open to other users", "chmod go-rwx "+path)
+	}
+	return nil
+}
+
+func hint(err error) string {
+	failed, ok := errors.AsType[*sqlite.Error](err)
+	if !ok {
+		return ""
+	}
+	switch failed.Code() & 0xff { // the rest of the code says more of the same
+	case sqlite3.SQLITE_FULL:
+		return "make room on the disk of the store"
+	case sqlite3.SQLITE_BUSY:
+		return "another process holds the store: wait for it, or end it"
+	case sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT:
+		return "the file is damaged or is not a store: restore it from a backup"
+	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
+		return "see that you may write the file of the store and its folder"
+	}
+	return ""
+}
