@@ -132,7 +132,7 @@ func (a *app) showChange(client clientconfig.Client, plan clientconfig.Plan, fla
 	case !result.Changed():
 		fmt.Fprintf(a.stdout, "%s needs no change.\n", result.File)
 	case flags.dryRun:
-		fmt.Fprintf(a.stdout, "%s", diff.Diff(result.File, result.Before, result.File+" (new)", result.After))
+		fmt.Fprintf(a.stdout, "%s", diff.Diff(result.File, result.ShownBefore, result.File+" (new)", result.ShownAfter))
 		return nil
 	case result.Removed:
 		fmt.Fprintf(a.stdout, "Removed %s, which held nothing else.\n", result.File)

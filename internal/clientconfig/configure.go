@@ -42,6 +42,8 @@ type Result struct {
 	// File is the file that is changed, with links resolved.
 	File          string
 	Before, After []byte
+	// ShownBefore and ShownAfter are the same with everything masked that may be a secret.
+	ShownBefore, ShownAfter []byte
 	// Shadowed are the registries whose logins stand in the file and are no longer looked at there.
 	Shadowed []string
 	// Removed tells that the file is taken away, because nothing is left in it that was there before.
@@ -188,16 +190,19 @@ func (p Plan) change(ctx context.Context, edit func(*document, *record) error) (
 		r = &record{MadeFile: before == nil}
 		j[path] = r
 	}
-	known := len(r.Changes)
+	known, shownBefore := len(r.Changes), []byte(nil)
+	if before != nil {
+		shownBefore = d.masked()
+	}
 	if err := edit(d, r); err != nil {
 		return Result{}, fmt.Errorf("%s: %w", path, err)
 	}
-	result := Result{File: path, Before: before, After: d.pack()}
+	result := Result{File: path, Before: before, After: d.pack(), ShownBefore: shownBefore, ShownAfter: d.masked()}
 	if known == 0 && len(r.Changes) == 0 {
-		result.After = before
+		result.After, result.ShownAfter = before, shownBefore
 	}
 	if len(r.Changes) == 0 && r.MadeFile && d.empty() && before != nil {
-		result.After, result.Removed = nil, true
+		result.After, result.ShownAfter, result.Removed = nil, nil, true
 	}
 	result.Shadowed = shadowed(d, p.Helpers)
 	if p.DryRun || !result.Changed() && known == len(r.Changes) {

@@ -158,6 +158,38 @@ func (d *document) strings(object string) (map[string]string, error) {
 	return found, nil
 }
 
+// masked returns the document with every string replaced that is not the name of a helper: logins stand in the file, and
+// proxies and headers with passwords may.
+func (d *document) masked() []byte {
+	shown := d.root.Clone()
+	o := shown.Value.(*hujson.Object)
+	for i := range o.Members {
+		switch o.Members[i].Name.Value.(hujson.Literal).String() {
+		case credHelpers, credsStore:
+		default:
+			mask(&o.Members[i].Value)
+		}
+	}
+	return shown.Pack()
+}
+
+func mask(v *hujson.Value) {
+	switch inner := v.Value.(type) {
+	case hujson.Literal:
+		if inner.Kind() == '"' {
+			v.Value = hujson.String("[redacted]")
+		}
+	case *hujson.Object:
+		for i := range inner.Members {
+			mask(&inner.Members[i].Value)
+		}
+	case *hujson.Array:
+		for i := range inner.Elements {
+			mask(&inner.Elements[i])
+		}
+	}
+}
+
 // index returns the place of the last member of that name, which is the one that counts for clients.
 func index(o *hujson.Object, name string) int {
 	for i := len(o.Members) - 1; i >= 0; i-- {
