@@ -23,7 +23,8 @@ type document struct {
 func parse(data []byte) (*document, error) {
 	if len(bytes.TrimSpace(data)) == 0 {
 		// docker's own layout.
-		return &document{root: hujson.Value{Value: &hujson.Object{AfterExtra: hujson.Extra("\n")}}, unit: "\t"}, nil
+		root := hujson.Value{Value: &hujson.Object{}, AfterExtra: hujson.Extra("\n")}
+		return &document{root: root, unit: "\t"}, nil
 	}
 	root, err := hujson.Parse(data)
 	if err != nil || !root.IsStandard() || root.Value.Kind() != '{' {
@@ -105,11 +106,14 @@ func (d *document) set(p place, value string) (made bool, err error) {
 	return made, nil
 }
 
-// insert adds a member at the end, set apart as the one before it is.
+// insert adds a member at the end, set apart as the others are: on a line of its own if the first one is.
 func (d *document) insert(o *hujson.Object, depth int, key string, value hujson.Value) {
 	before := hujson.Extra(nil)
 	if n := len(o.Members); n > 0 {
 		before = o.Members[n-1].Name.BeforeExtra
+		if first := o.Members[0].Name.BeforeExtra; bytes.Contains(first, []byte("\n")) {
+			before = first
+		}
 		value.BeforeExtra = o.Members[n-1].Value.BeforeExtra
 	} else if d.unit != "" {
 		before = hujson.Extra("\n" + strings.Repeat(d.unit, depth))
