@@ -1,6 +1,7 @@
 package clients
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,34 +19,35 @@ var (
 func TestPullByRealNames(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
-		host  string
-		names []string // of the registry; the first is its own
-		token string   // the token server's name, when it has one of its own
-		keys  []string // in the configuration
-		user  string
-		auth  registrytest.Auth
+		host     string
+		names    []string // of the registry, its own first; default: host
+		keys     []string // in the configuration; default: host
+		token    string   // the token server's name, when it has one of its own
+		user     string
+		auth     registrytest.Auth
+		software registrytest.Software
 	}{
-		{host: "docker.io", names: hub, token: "auth.docker.io", keys: hubKeys, user: "alice", auth: registrytest.Bearer},
-		{host: "ghcr.io", names: []string{"ghcr.io"}, keys: []string{"ghcr.io"}, user: "alice", auth: registrytest.Bearer},
-		{host: "nvcr.io", names: []string{"nvcr.io"}, keys: []string{"nvcr.io"}, user: "$oauthtoken", auth: registrytest.Bearer},
-		{host: "registry.example.com", names: []string{"registry.example.com"}, keys: []string{"registry.example.com"}, user: "alice", auth: registrytest.Basic},
 		{
-			host:  "123456789012.dkr.ecr.us-east-1.amazonaws.com",
-			names: []string{"123456789012.dkr.ecr.us-east-1.amazonaws.com"},
-			keys:  []string{"123456789012.dkr.ecr.us-east-1.amazonaws.com"},
-			user:  "AWS", auth: registrytest.Basic,
+			host: "docker.io", names: hub, token: "auth.docker.io", keys: hubKeys,
+			user: "alice", auth: registrytest.Bearer,
 		},
+		{host: "ghcr.io", user: "alice", auth: registrytest.Bearer, software: registrytest.Distribution},
+		{host: "nvcr.io", user: "$oauthtoken", auth: registrytest.Bearer},
+		{host: "registry.example.com", user: "alice", auth: registrytest.Basic, software: registrytest.Distribution},
+		{host: "123456789012.dkr.ecr.us-east-1.amazonaws.com", user: "AWS", auth: registrytest.Basic},
 	}
 	for _, tt := range tests {
+		if tt.names == nil {
+			tt.names, tt.keys = []string{tt.host}, []string{tt.host}
+		}
 		t.Run(tt.host, func(t *testing.T) {
 			t.Parallel()
 			each(t, func(t *testing.T, c Client, _ Home) {
-				config := island.Config{Names: tt.names}
-				if tt.token != "" {
-					config.Names = append(config.Names[:len(config.Names):len(config.Names)], tt.token)
-				}
-				island.Run(t, config, func(t *testing.T, isle *island.Island) {
-					reg := registrytest.Start(t, realRegistry(isle, tt.names, tt.token, tt.auth, tt.user))
+				names := slices.DeleteFunc(slices.Concat(tt.names, []string{tt.token}), func(n string) bool { return n == "" })
+				island.Run(t, island.Config{Names: names}, func(t *testing.T, isle *island.Island) {
+					o := standIn(isle, tt.names, tt.token, tt.user)
+					o.Auth, o.Software = tt.auth, tt.software
+					reg := registrytest.Start(t, o)
 					reg.MustPush(t, "acme/app:1", registrytest.SmallImage(t))
 					home := TempHome(t)
 					configure(t, home, c, Auths(tt.user, password, tt.keys...))
@@ -61,12 +63,12 @@ func TestPullByRealNames(t *testing.T) {
 	}
 }
 
-// realRegistry stands in for a registry of the world under all of its names.
-func realRegistry(isle *island.Island, names []string, token string, auth registrytest.Auth, user string) registrytest.Options {
+// standIn is a registry with one account under all the names that one of the world has.
+func standIn(isle *island.Island, names []string, token, user string) registrytest.Options {
 	o := registrytest.Options{
 		Name:     names[0],
 		TLS:      isle.Authority.ServerConfig(),
-		Auth:     auth,
+		Auth:     registrytest.Bearer,
 		Accounts: map[string]string{user: password},
 	}
 	for _, name := range names {
@@ -106,8 +108,8 @@ func TestClientsTrustNobodyElse(t *testing.T) {
 func TestLoginToDockerHub(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, c Client, _ Home) {
-		island.Run(t, island.Config{Names: append(hub[:len(hub):len(hub)], "auth.docker.io")}, func(t *testing.T, isle *island.Island) {
-			reg := registrytest.Start(t, realRegistry(isle, hub, "auth.docker.io", registrytest.Bearer, "alice"))
+		island.Run(t, island.Config{Names: slices.Concat(hub, []string{"auth.docker.io"})}, func(t *testing.T, isle *island.Island) {
+			reg := registrytest.Start(t, standIn(isle, hub, "auth.docker.io", "alice"))
 			reg.MustPush(t, "acme/app:1", registrytest.SmallImage(t))
 			home := TempHome(t)
 			if out, err := c.Login(t.Context(), home, "docker.io", "alice", password, false).CombinedOutput(); err != nil {

@@ -73,6 +73,7 @@ func send(t *testing.T) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS,
 		Pdeathsig:  syscall.SIGKILL,
+		Setpgid:    true, // so that what it leaves behind can be found
 	}
 	if os.Geteuid() != 0 {
 		cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
@@ -85,6 +86,9 @@ func send(t *testing.T) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	out, err := cmd.CombinedOutput()
+	if cmd.Process != nil {
+		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // mostly there is nobody left
+	}
 	t.Logf("on the island:\n%s", out)
 	outcome, readErr := os.ReadFile(filepath.Join(dir, outcomeFile))
 	switch {

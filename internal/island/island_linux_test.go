@@ -8,10 +8,14 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/beam-cloud/docker-credential-beta9/internal/clients"
 	"github.com/beam-cloud/docker-credential-beta9/internal/needs"
@@ -126,6 +130,50 @@ func TestTheMachineStaysAsItIs(t *testing.T) {
 	}
 	if after, err := os.ReadFile("/etc/hosts"); err != nil || !bytes.Equal(before, after) {
 		t.Errorf("/etc/hosts was %q and is %q, %v", before, after, err)
+	}
+}
+
+func TestNobodyStaysBehind(t *testing.T) {
+	t.Parallel()
+	sleep := needs.Tool(t, "sleep")
+	note := filepath.Join(os.TempDir(), "island-"+t.Name()) // known to both processes
+	Run(t, Config{}, func(t *testing.T, _ *Island) {
+		cmd := exec.Command(sleep, "1000")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(note, []byte(strconv.Itoa(cmd.Process.Pid)), 0o600); err != nil {
+			t.Error(err)
+		}
+	})
+	if os.Getenv(testVariable) == t.Name() {
+		return
+	}
+	t.Cleanup(func() { os.Remove(note) })
+	data, err := os.ReadFile(note)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pid, err := strconv.Atoi(string(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	process, err := unix.PidfdOpen(pid, 0)
+	if errors.Is(err, unix.ESRCH) {
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(process)
+	// Readable once it has ended; it was killed, so that is a matter of being scheduled.
+	ended, err := 0, error(unix.EINTR) // which the Go runtime's own signals cause
+	for errors.Is(err, unix.EINTR) {
+		ended, err = unix.Poll([]unix.PollFd{{Fd: int32(process), Events: unix.POLLIN}}, 10_000)
+	}
+	if err != nil || ended != 1 {
+		unix.PidfdSendSignal(process, unix.SIGKILL, nil, 0)
+		t.Errorf("process %d stayed behind (%v)", pid, err)
 	}
 }
 

@@ -21,7 +21,8 @@ type Software int
 const (
 	// InProcess is go-containerregistry's registry, in memory, behind this package's own access control.
 	InProcess Software = iota
-	// Distribution is a docker-registry process, which controls access itself: htpasswd for Basic, signed tokens for Bearer.
+	// Distribution is a docker-registry process, which controls access itself: htpasswd for Basic, signed tokens for Bearer. A
+	// proxy in front of it keeps the record, refuses and does TLS.
 	Distribution
 )
 
