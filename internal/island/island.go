@@ -20,9 +20,9 @@
 // starts is on the island too. What stands in front of Run in the test runs in both: it is the place to build and find what
 // the body needs, and must not itself be part of the test.
 //
-// Trust: the island's authority stands in the place of the machine's certificates (the files in [bundles] are covered by it),
-// and SSL_CERT_FILE names it. Either is enough for every client in Go: docker, skopeo, buildah and podman, crane, regctl and
-// oras, and our own helpers, with whatever environment they are started. None needs a certs.d folder or an option.
+// Trust: the island's authority stands in the place of the file of certificates that the machine trusts, so docker, skopeo,
+// buildah, podman, crane, regctl, oras and our own helpers believe it in whatever environment they are started, without a
+// certs.d folder or an option. SSL_CERT_FILE names it as well, for a machine that keeps that file elsewhere.
 package island
 
 import (
@@ -42,12 +42,12 @@ type Config struct {
 
 // Island is where the body of a test runs.
 type Island struct {
-	// Authority is whom everything on the island trusts, and nobody else.
+	// Authority is whom everything on the island trusts.
 	Authority *testca.Authority
 }
 
-// Run runs the body of a test on an island, and skips the test where none can be made. It is called once in a test, and
-// ends it: what is behind it in the test runs in both processes, too.
+// Run runs the body of a test on an island, and skips the test where none can be made. It is called once in a test. What
+// stands behind it runs in both processes, too.
 func Run(t *testing.T, c Config, body func(t *testing.T, isle *Island)) {
 	t.Helper()
 	run(t, c, body)
