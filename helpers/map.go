@@ -106,6 +106,7 @@ func newPin(n int, entry Pin) (pin, error) {
 		if !ok {
 			return pin{}, badMap("names the unknown type " + entry.Type + " for " + entry.Host)
 		}
+		p.Type = t.Name
 		if row, ok := Lookup(r); p.rule == r.host && (!ok || !row.CatchAll() && row.Name != t.Name) {
 			return pin{}, badMap("names the type " + entry.Type + " for " + entry.Host + ", which is known not to be of it")
 		}
@@ -170,20 +171,36 @@ func (m *Map) pinned(r Registry) Type {
 	return generic()
 }
 
-// ECR tells which Elastic Container Registry a registry is: by its own name, or by the one that is pinned behind it.
+// ECR tells which Elastic Container Registry a registry is: by its own name, by the one that is pinned behind it, or, as
+// far as it matters for a token, by the region that is pinned for it.
 func (m *Map) ECR(r Registry) (ECRHost, bool) {
 	if h, ok := m.ecr(r); ok {
 		return h, true
 	}
 	p, ok := m.Pin(r)
-	if !ok || p.Type != "ecr" || p.Registry == "" {
+	if !ok || p.Type != "ecr" {
 		return ECRHost{}, false
+	}
+	if p.Registry == "" {
+		return m.ecrRegion(p.Region)
 	}
 	behind, err := ParseServerURL(p.Registry)
 	if err != nil {
 		return ECRHost{}, false
 	}
 	return m.ecr(behind)
+}
+
+// ecrRegion returns what is known of a registry of which only the region is.
+func (m *Map) ecrRegion(region string) (ECRHost, bool) {
+	for _, table := range [][]Partition{partitions, m.partitions} {
+		for _, p := range table {
+			if p.hasRegion(region) {
+				return ECRHost{Region: region, Partition: p}, true
+			}
+		}
+	}
+	return ECRHost{}, false
 }
 
 func (m *Map) ecr(r Registry) (ECRHost, bool) {

@@ -16,14 +16,13 @@ type Partition struct {
 	DualStackAPI string
 }
 
-// partitions is the compiled-in table. The dual-stack domain of aws-eusc is not verified against a live service, and
-// the dual-stack names of the isolated partitions and the dual-stack API outside of aws and aws-us-gov are not
-// published: those hosts are not taken for ECR.
+// partitions is the compiled-in table. The dual-stack domain of aws-eusc is not verified against a live service, and the
+// dual-stack names of registries in the isolated partitions are not published: those hosts are not taken for ECR.
 var partitions = []Partition{
 	{"aws", []string{"us", "eu", "ap", "sa", "ca", "me", "af", "il", "mx"}, "amazonaws.com", "aws", "api.aws"},
 	{"aws-us-gov", []string{"us-gov"}, "amazonaws.com", "aws", "api.aws"},
-	{"aws-cn", []string{"cn"}, "amazonaws.com.cn", "amazonwebservices.com.cn", ""},
-	{"aws-eusc", []string{"eusc-de"}, "amazonaws.eu", "amazonwebservices.eu", ""},
+	{"aws-cn", []string{"cn"}, "amazonaws.com.cn", "amazonwebservices.com.cn", "api.amazonwebservices.com.cn"},
+	{"aws-eusc", []string{"eusc-de"}, "amazonaws.eu", "amazonwebservices.eu", "api.amazonwebservices.eu"},
 	{"aws-iso", []string{"us-iso"}, "c2s.ic.gov", "", ""},
 	{"aws-iso-b", []string{"us-isob"}, "sc2s.sgov.gov", "", ""},
 	{"aws-iso-e", []string{"eu-isoe"}, "cloud.adc-e.uk", "", ""},
@@ -32,7 +31,7 @@ var partitions = []Partition{
 
 // An ECRHost is what the name of an Elastic Container Registry tells.
 type ECRHost struct {
-	Account   string // 12 digits; empty for the public registry
+	Account   string // 12 digits; empty for the public registry, and where only the region is known
 	Region    string
 	Partition Partition
 	FIPS      bool
@@ -44,7 +43,7 @@ type ECRHost struct {
 // partition whose domain the host ends in.
 func parseECRHost(host string, table []Partition) (ECRHost, bool) {
 	if host == "public.ecr.aws" || host == "ecr-public.aws.com" {
-		return ECRHost{Region: "us-east-1", Partition: partitions[0], Public: true}, true
+		return ECRHost{Region: "us-east-1", Partition: partitions[0], Public: true, DualStack: host != "public.ecr.aws"}, true
 	}
 	account, rest, _ := strings.Cut(host, ".")
 	if len(account) != 12 || !isDigits(account) {
