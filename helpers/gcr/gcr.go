@@ -27,7 +27,7 @@ type Exchanger struct{ service *service }
 
 // New returns an exchanger that finds proxies and certificates in an environment, see [upstream.Options].
 func New(getenv func(string) string) *Exchanger {
-	return &Exchanger{&service{upstream.New(upstream.Options{Getenv: getenv}), time.Now}}
+	return &Exchanger{&service{client: upstream.New(upstream.Options{Getenv: getenv}), now: time.Now}}
 }
 
 // Exchange makes an access token. An access token that is material itself is handed on, and when it ends is not known.

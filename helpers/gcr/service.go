@@ -3,7 +3,6 @@ package gcr
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -31,22 +30,31 @@ const (
 	longestLife = 12 * time.Hour
 )
 
-// service calls Google's token services.
+// service calls Google's token services, and for the machine's own identity what stands around the machine.
 type service struct {
-	client *upstream.Client
+	client *upstream.Client // over https, by the proxies of the environment
 	now    func() time.Time
+
+	// near and getenv are there for the machine's own identity only.
+	near   *upstream.Client // directly, over http too when the address is this machine's or link-local
+	getenv func(string) string
 }
 
-// postForm calls a token service and returns the access token it answers with.
-func (s *service) postForm(ctx context.Context, url string, form url.Values, h http.Header, explain explainer) (helpers.Credential, error) {
+// postForm calls a token service.
+func (s *service) postForm(ctx context.Context, url string, form url.Values, h http.Header) (upstream.Answer, error) {
 	if h == nil {
 		h = http.Header{}
 	}
 	h.Set("Content-Type", "application/x-www-form-urlencoded")
-	asked := s.now()
-	a, err := s.client.Do(ctx, upstream.Request{
+	return s.client.Do(ctx, upstream.Request{
 		Service: "Google's token service", Method: http.MethodPost, URL: url, Header: h, Body: []byte(form.Encode()),
 	})
+}
+
+// tokenFor calls a token service and returns the access token it answers with.
+func (s *service) tokenFor(ctx context.Context, url string, form url.Values, h http.Header, explain explainer) (helpers.Credential, error) {
+	asked := s.now()
+	a, err := s.postForm(ctx, url, form, h)
 	if err != nil {
 		return helpers.Credential{}, err
 	}
@@ -65,8 +73,17 @@ func (s *service) readToken(a upstream.Answer, asked time.Time) (helpers.Credent
 	if err := a.JSON(&body); err != nil {
 		return helpers.Credential{}, err
 	}
-	left := min(time.Duration(min(body.ExpiresIn, int64(longestLife/time.Second)))*time.Second, longestLife)
+	left := time.Duration(min(body.ExpiresIn, int64(longestLife/time.Second))) * time.Second
 	return s.takeToken(a, body.AccessToken, asked.Add(left))
+}
+
+// local turns a time that the service named into one by this machine's clock, which may be off. What counts is how long
+// that is from now; [leastLife] is longer than the call took.
+func (s *service) local(a upstream.Answer, t time.Time) time.Time {
+	if theirs, err := http.ParseTime(a.Header.Get("Date")); err == nil {
+		return s.now().Add(t.Sub(theirs))
+	}
+	return t
 }
 
 // takeToken takes a token that is valid for long enough.
@@ -74,7 +91,11 @@ func (s *service) takeToken(a upstream.Answer, token string, expires time.Time) 
 	if token == "" {
 		return helpers.Credential{}, helpers.Fail(helpers.BadAnswer, a.Service()+" answered without an access token", "")
 	}
-	if expires.Sub(s.now()) < leastLife {
+	left := expires.Sub(s.now())
+	if left > longestLife {
+		expires = s.now().Add(longestLife)
+	}
+	if left < leastLife {
 		return helpers.Credential{}, helpers.Fail(helpers.Unavailable,
 			a.Service()+" handed out a token that is about to expire", "try again in a few seconds")
 	}
@@ -92,19 +113,13 @@ type oauthError struct{ code, subtype, description string }
 // An explainer turns the refusals that it knows into failures, and returns nil for others.
 type explainer func(e oauthError) *helpers.Failure
 
-// refusal reads an answer that is not OK.
+// refusal turns an answer that is not OK into a failure.
 func refusal(a upstream.Answer, explain explainer) error {
-	var body struct {
-		Error       json.RawMessage `json:"error"` // a string, or the object of Google's API
-		Subtype     string          `json:"error_subtype"`
-		Description string          `json:"error_description"`
-	}
 	general := a.Failure()
-	if general.Reason == helpers.Throttled || general.Reason == helpers.Unavailable || json.Unmarshal(a.Body, &body) != nil {
+	if general.Reason == helpers.Throttled || general.Reason == helpers.Unavailable {
 		return general
 	}
-	e := oauthError{subtype: body.Subtype, description: body.Description}
-	_ = json.Unmarshal(body.Error, &e.code) // an object stays without a code; its status says enough
+	e := readError(a)
 	if f := explain(e); f != nil {
 		return f
 	}
@@ -115,22 +130,26 @@ func refusal(a upstream.Answer, explain explainer) error {
 		return helpers.Fail(helpers.AccessDenied, "the identity may not have a token for Google Cloud",
 			"log in again with: gcloud auth application-default login")
 	case "invalid_grant":
-		return helpers.Fail(helpers.ExpiredIdentity, "Google does not accept the identity any more", "renew it")
+		return helpers.Fail(helpers.ExpiredIdentity, "Google does not accept the identity any more", "")
 	}
 	return general
 }
 
+// readError reads what a token service says of a refusal. An object of Google's API in the place of the code leaves the
+// code empty; the status says enough then.
+func readError(a upstream.Answer) oauthError {
+	var body struct {
+		Error       json.RawMessage `json:"error"`
+		Subtype     string          `json:"error_subtype"`
+		Description string          `json:"error_description"`
+	}
+	if json.Unmarshal(a.Body, &body) != nil {
+		return oauthError{}
+	}
+	e := oauthError{subtype: body.Subtype, description: body.Description}
+	_ = json.Unmarshal(body.Error, &e.code)
+	return e
+}
+
 // says tells whether the description holds a phrase that is known.
 func (e oauthError) says(phrase string) bool { return strings.Contains(e.description, phrase) }
-
-var _ helpers.Exchanger = (*Exchanger)(nil)
-
-// isReason tells whether the error has one of the reasons.
-func isReason(err error, reasons ...helpers.Reason) bool {
-	for _, reason := range reasons {
-		if errors.Is(err, reason) {
-			return true
-		}
-	}
-	return false
-}

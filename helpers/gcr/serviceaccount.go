@@ -2,12 +2,14 @@ package gcr
 
 import (
 	"context"
-	"errors"
+	"crypto/rsa"
+	"net/http"
 	"net/url"
 	"time"
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
 	"github.com/beam-cloud/docker-credential-beta9/helpers/jwt"
+	"github.com/beam-cloud/docker-credential-beta9/helpers/upstream"
 )
 
 const (
@@ -36,20 +38,44 @@ func (a *serviceAccount) token(ctx context.Context, s *service) (helpers.Credent
 		return helpers.Credential{}, helpers.Fail(helpers.BadMaterial, "the private_key of "+a.name+" cannot be used: "+err.Error(),
 			"give the JSON as it was downloaded")
 	}
+	asked := s.now()
+	answer, err := a.ask(ctx, s, key, asked)
+	if err != nil {
+		return helpers.Credential{}, err
+	}
+	// A machine whose clock is off cannot set it right by itself: the assertion is made once more, by Google's clock.
+	if theirs, err := http.ParseTime(answer.Header.Get("Date")); err == nil && !answer.OK() && readError(answer).aboutTime() {
+		if answer, err = a.ask(ctx, s, key, theirs); err != nil {
+			return helpers.Credential{}, err
+		}
+	}
+	if !answer.OK() {
+		return helpers.Credential{}, refusal(answer, explainServiceAccount)
+	}
+	return s.readToken(answer, asked)
+}
+
+// ask sends an assertion that is good from the time on.
+func (a *serviceAccount) ask(ctx context.Context, s *service, key *rsa.PrivateKey, from time.Time) (upstream.Answer, error) {
 	header := jwt.Header{}
 	if a.keyID != "" {
 		header["kid"] = a.keyID
 	}
-	issued := s.now().Add(-assertionLead)
+	issued := from.Add(-assertionLead)
 	assertion, err := jwt.Sign(jwt.RS256, header, map[string]any{
 		"iss": a.email, "scope": scope, "aud": tokenURL, "iat": issued.Unix(), "exp": issued.Add(assertionLife).Unix(),
 	}, key)
 	if err != nil {
-		return helpers.Credential{}, helpers.Fail(helpers.BadMaterial, "the private_key of "+a.name+" cannot sign", "")
+		return upstream.Answer{}, helpers.Fail(helpers.BadMaterial, "the private_key of "+a.name+" cannot sign", "")
 	}
 	return s.postForm(ctx, tokenURL, url.Values{
 		"grant_type": {"urn:ietf:params:oauth:grant-type:jwt-bearer"}, "assertion": {assertion},
-	}, nil, explainServiceAccount)
+	}, nil)
+}
+
+// aboutTime tells whether an assertion was refused for its time.
+func (e oauthError) aboutTime() bool {
+	return e.code == "invalid_grant" && (e.says("reasonable timeframe") || e.says("short-lived token"))
 }
 
 func explainServiceAccount(e oauthError) *helpers.Failure {
@@ -57,7 +83,7 @@ func explainServiceAccount(e oauthError) *helpers.Failure {
 		return nil
 	}
 	switch {
-	case e.says("reasonable timeframe"), e.says("short-lived token"):
+	case e.aboutTime():
 		return helpers.Fail(helpers.AccessDenied, "Google does not accept the time of this machine", "set the clock of this machine")
 	case e.says("account not found"):
 		return helpers.Fail(helpers.ExpiredIdentity, "the service account is gone, disabled, or has lost this key",
@@ -66,41 +92,3 @@ func explainServiceAccount(e oauthError) *helpers.Failure {
 	return helpers.Fail(helpers.ExpiredIdentity, "Google does not accept the key of the service account any more",
 		"make a new key with: gcloud iam service-accounts keys create")
 }
-
-// user is the login of a person (RFC 6749, section 6), or of somebody of a workforce, at another address.
-type user struct{ url, clientID, clientSecret, refreshToken string }
-
-func newUser(name string, f keyFile, url string) (identity, error) {
-	switch {
-	case f.RefreshToken == "":
-		return nil, lacks(name, "refresh_token")
-	case f.ClientID == "":
-		return nil, lacks(name, "client_id")
-	case f.ClientSecret == "":
-		return nil, lacks(name, "client_secret")
-	}
-	return &user{url, f.ClientID, f.ClientSecret, f.RefreshToken}, nil
-}
-
-func (u *user) token(ctx context.Context, s *service) (helpers.Credential, error) {
-	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {u.refreshToken}}
-	if u.url == workforceURL {
-		return s.postForm(ctx, u.url, form, basic(u.clientID, u.clientSecret), explainUser)
-	}
-	form.Set("client_id", u.clientID)
-	form.Set("client_secret", u.clientSecret)
-	return s.postForm(ctx, u.url, form, nil, explainUser)
-}
-
-func explainUser(e oauthError) *helpers.Failure {
-	const hint = "log in again with: gcloud auth application-default login"
-	switch {
-	case e.code != "invalid_grant":
-		return nil
-	case e.subtype == "invalid_rapt", e.subtype == "rapt_required", e.says("invalid_rapt"):
-		return helpers.Fail(helpers.LoginRequired, "Google asks the person behind this login to show up again", hint)
-	}
-	return helpers.Fail(helpers.ExpiredIdentity, "the login was revoked or has expired", hint)
-}
-
-var errNoMetadata = errors.New("no metadata server of Google's")

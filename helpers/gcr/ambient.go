@@ -1,0 +1,157 @@
+package gcr
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/beam-cloud/docker-credential-beta9/helpers"
+	"github.com/beam-cloud/docker-credential-beta9/helpers/upstream"
+)
+
+// The names of the sources, as they are reported.
+const (
+	environmentSource = "GOOGLE_APPLICATION_CREDENTIALS"
+	loginSource       = "application default credentials"
+	metadataSource    = "metadata server"
+)
+
+// maxKeyFile is the largest file of an identity that is read, in bytes. The largest real one has 4 KiB.
+const maxKeyFile = 1 << 20
+
+// ambient is the machine's own identity.
+type ambient struct {
+	machine helpers.Machine
+	service *service
+	product string // the file that names the machine's maker
+
+	once  sync.Once
+	found found
+	err   error
+}
+
+// found is an identity and where it comes from.
+type found struct {
+	source string
+	id     identity
+	key    helpers.Key
+}
+
+// Ambient returns the machine's own identity at Google: the file that GOOGLE_APPLICATION_CREDENTIALS names, else the
+// login that gcloud keeps as application default credentials (in CLOUDSDK_CONFIG, or its usual folder), else the metadata
+// server's (at GCE_METADATA_HOST, or its usual address). The first that is configured decides. What configures it is
+// read once: the value is for one call of a helper.
+//
+// Key opens no socket. Two keys are equal when the same file has the same content, or when both are the metadata
+// server's.
+func Ambient(m helpers.Machine) helpers.Keyed {
+	return &ambient{machine: m, product: productFile, service: &service{
+		client: upstream.New(upstream.Options{Getenv: m.Getenv}), now: time.Now, getenv: m.Getenv,
+		near: upstream.New(upstream.Options{Getenv: m.Getenv, Direct: true, Connect: probePatience, Plain: func(host string) bool {
+			return isNear(host) || host == hostOf(m.Getenv("GCE_METADATA_HOST"))
+		}}),
+	}}
+}
+
+// Token makes an access token. The error is [helpers.ErrNotFound] when the machine has no identity at Google.
+func (a *ambient) Token(ctx context.Context, r helpers.Registry) (helpers.Credential, error) {
+	f, err := a.find(ctx, r)
+	if err != nil {
+		return helpers.Credential{}, err
+	}
+	c, err := f.id.token(ctx, a.service)
+	if err != nil {
+		return helpers.Credential{}, err
+	}
+	helpers.TakeSource(ctx, f.source)
+	return c.WithSource(f.source), nil
+}
+
+// Key tells whom tokens are for without asking for one.
+func (a *ambient) Key(ctx context.Context, r helpers.Registry) (helpers.Key, error) {
+	f, err := a.find(ctx, r)
+	return f.key, err
+}
+
+func (a *ambient) find(ctx context.Context, r helpers.Registry) (found, error) {
+	if t, ok := a.machine.Map.Lookup(r); !ok || t.Name != typ {
+		return found{}, helpers.ErrNotFound
+	}
+	a.once.Do(func() { a.found, a.err = a.look(ctx) })
+	return a.found, a.err
+}
+
+// look goes through the sources in their order.
+func (a *ambient) look(ctx context.Context) (found, error) {
+	getenv := a.machine.Getenv
+	if path := getenv("GOOGLE_APPLICATION_CREDENTIALS"); path != "" {
+		// The variable may hold what it should name, so its value is in no message.
+		return fromFile(environmentSource, "the file that GOOGLE_APPLICATION_CREDENTIALS names", path)
+	}
+	helpers.LeaveSource(ctx, environmentSource, "it is not set")
+	if path, ok := loginPath(getenv); !ok {
+		helpers.LeaveSource(ctx, loginSource, "there is no home directory")
+	} else if _, err := os.Stat(path); os.IsNotExist(err) {
+		helpers.LeaveSource(ctx, loginSource, "there is no "+path)
+	} else {
+		return fromFile(loginSource, path, path)
+	}
+	m, why := detectMetadata(getenv, a.product)
+	if m == nil {
+		helpers.LeaveSource(ctx, metadataSource, why)
+		return found{}, helpers.ErrNotFound
+	}
+	print := fingerprint(metadataSource, m.host, "default")
+	return found{metadataSource, m, helpers.Key{Token: print, Origin: print}}, nil
+}
+
+// fromFile reads an identity out of a file.
+func fromFile(source, name, path string) (found, error) {
+	text, err := readFile(path)
+	if err != nil {
+		return found{}, &helpers.Failure{Reason: helpers.BadMaterial, Text: name + " cannot be read", Cause: err,
+			Hint: "check its path and its permissions"}
+	}
+	f, err := readKeyFile(name, text)
+	if err != nil {
+		return found{}, err
+	}
+	id, err := f.identity(name, 0)
+	if err != nil {
+		return found{}, err
+	}
+	print := fingerprint(source, string(text))
+	return found{source, id, helpers.Key{Token: print, Origin: print}}, nil
+}
+
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxKeyFile))
+}
+
+// loginPath is where "gcloud auth application-default login" leaves what it got.
+func loginPath(getenv func(string) string) (string, bool) {
+	const file = "application_default_credentials.json"
+	if folder := getenv("CLOUDSDK_CONFIG"); folder != "" {
+		return filepath.Join(folder, file), true
+	}
+	if runtime.GOOS == "windows" {
+		return filepath.Join(getenv("APPDATA"), "gcloud", file), getenv("APPDATA") != ""
+	}
+	return filepath.Join(getenv("HOME"), ".config", "gcloud", file), getenv("HOME") != ""
+}
+
+// hostOf drops the port.
+func hostOf(hostport string) string {
+	host, _, _ := strings.Cut(hostport, ":")
+	return host
+}
