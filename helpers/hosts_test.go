@@ -248,10 +248,7 @@ func TestCanonicalFormIsStable(t *testing.T) {
 }
 
 // checkCanonical holds what is true of whatever the canonicaliser accepts.
-func checkCanonical(t interface {
-	Helper()
-	Fatalf(string, ...any)
-}, s string) {
+func checkCanonical(t fatal, s string) {
 	t.Helper()
 	r, err := helpers.ParseServerURL(s)
 	if err != nil {
