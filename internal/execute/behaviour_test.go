@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/beam-cloud/docker-credential-beta9/internal/harden"
 )
 
 const (
@@ -41,6 +43,8 @@ func init() {
 		"flood":    flood,
 		"gate":     gate,
 		"hang":     hang,
+		"closed":   closed,
+		"hardened": hardened,
 		"hare":     hare,
 		"linger":   func() int { return leave(false) },
 		"material": material,
@@ -149,10 +153,16 @@ func leave(session bool) int {
 	return 0
 }
 
-// orphan is a grandchild that holds its parent's output and stays.
+// orphan is a grandchild that holds its parent's output, and the material, and
+// stays. Once the witness answers, it tells how much material it could read.
 func orphan() int {
 	signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE)
-	_, _ = io.Copy(io.Discard, live("orphan"))
+	conn := live("orphan")
+	if _, err := conn.Read(make([]byte, 1)); err != nil {
+		return 0
+	}
+	read, _ := io.Copy(io.Discard, os.NewFile(3, "material"))
+	fmt.Fprintln(conn, read)
 	return 0
 }
 
@@ -191,8 +201,13 @@ func hare() int {
 	return 0
 }
 
-// gate waits until it is let through.
+// gate reads the material, if there is some, and waits until it is let through.
 func gate() int {
+	if os.Getenv("BETA9_CREDENTIAL_FD") != "" {
+		if _, err := io.Copy(io.Discard, os.NewFile(3, "material")); err != nil {
+			return 3
+		}
+	}
 	conn := live("gate")
 	if _, err := conn.Read(make([]byte, 1)); err != nil {
 		return 3
@@ -279,4 +294,41 @@ func parent() int {
 	_, err = folder.Run(context.Background(), Call{Type: "hang", Verb: "get", Env: []string{socketKey + "=" + os.Getenv(socketKey)}})
 	fmt.Fprintln(os.Stderr, err)
 	return 3
+}
+
+// hardened hides from its own user and then runs a helper.
+func hardened() int {
+	if err := harden.Process(); err != nil {
+		fmt.Println(err)
+		return 3
+	}
+	return call()
+}
+
+// closed runs a helper without standard input and error of its own, so that
+// their numbers are given to the next files it opens. The call before that is for
+// the runtime to have opened its own.
+func closed() int {
+	if status := call(); status != 0 {
+		return status
+	}
+	os.Stdin.Close()
+	os.Stderr.Close()
+	return call()
+}
+
+// call runs a helper and repeats its answer.
+func call() int {
+	folder, err := OpenFolder(os.Getenv(folderKey), Options{Types: []string{"material"}})
+	if err != nil {
+		fmt.Println(err)
+		return 3
+	}
+	got, err := folder.Run(context.Background(), Call{Type: "material", Verb: "get", Material: []byte("m")})
+	if err != nil {
+		fmt.Println(err)
+		return 3
+	}
+	os.Stdout.Write(got.Stdout)
+	return 0
 }

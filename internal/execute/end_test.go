@@ -10,6 +10,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -68,8 +71,8 @@ func TestNoiseIsCut(t *testing.T) {
 	}
 }
 
-// TestNothingIsKept counts the descriptors and the memory of threads before and
-// after calls of every kind. It is not parallel to others for that.
+// TestNothingIsKept counts the descriptors before and after calls of every kind.
+// It is not parallel to others for that.
 func TestNothingIsKept(t *testing.T) {
 	folder := behaving(t, Options{Types: append(types(), "absent")})
 	round := func() {
@@ -81,6 +84,8 @@ func TestNothingIsKept(t *testing.T) {
 		_, _ = folder.Run(canceled, Call{Type: "answer", Verb: "get"})
 	}
 	round()
+	// The collector would close forgotten files.
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	before := descriptors(t)
 	for range 5 {
 		round()
@@ -101,29 +106,35 @@ func descriptors(t *testing.T) int {
 	return len(names)
 }
 
+// clock is a context whose deadline passes when the test says so.
+type clock struct {
+	context.Context
+	passed chan struct{}
+}
+
+func (c clock) Deadline() (time.Time, bool) { return time.Now().Add(patience), true }
+
+func (c clock) Done() <-chan struct{} { return c.passed }
+
+func (c clock) Err() error {
+	select {
+	case <-c.passed:
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
+}
+
 func TestDeadline(t *testing.T) {
 	t.Parallel()
-	for name, test := range map[string]struct {
-		behaviour string
-		own       bool // the folder's own deadline counts
-	}{
-		"of the caller":   {"hang", false},
-		"of the folder":   {"hang", true},
-		"closed its pipe": {"close", false},
-	} {
-		t.Run(name, func(t *testing.T) {
+	for _, behaviour := range []string{"hang", "close"} {
+		t.Run(behaviour, func(t *testing.T) {
 			t.Parallel()
 			w := newWitness(t)
-			ctx, options := context.Background(), Options{}
-			if test.own {
-				options.Deadline = time.Second
-			} else {
-				var cancel context.CancelFunc
-				ctx, cancel = context.WithTimeout(ctx, time.Second)
-				defer cancel()
-			}
-			done := begin(ctx, behaving(t, options), Call{Type: test.behaviour, Verb: "get", Env: w.env()})
+			ctx := clock{context.Background(), make(chan struct{})}
+			done := begin(ctx, behaving(t, Options{}), Call{Type: behaviour, Verb: "get", Env: w.env()})
 			child := w.next()
+			close(ctx.passed)
 			got := <-done
 			checkError(t, got.err, ErrDeadline)
 			if !errors.Is(got.err, context.DeadlineExceeded) {
@@ -133,11 +144,31 @@ func TestDeadline(t *testing.T) {
 			if got.Stdout != nil {
 				t.Errorf("returned %q", got.Stdout)
 			}
-			if test.behaviour == "hang" && string(got.Stderr) != "waiting" {
+			if behaviour == "hang" && string(got.Stderr) != "waiting" {
 				t.Errorf("standard error was %q", got.Stderr)
 			}
 		})
 	}
+}
+
+// TestDeadlineOfTheFolder has no deadline but the folder's, which the wait for a
+// turn counts towards.
+func TestDeadlineOfTheFolder(t *testing.T) {
+	t.Parallel()
+	w := newWitness(t)
+	folder := behaving(t, Options{Concurrent: 1, Deadline: 100 * time.Millisecond})
+	var pid int
+	_, err := folder.Run(context.Background(), Call{Type: "hang", Verb: "get", Env: w.env(), Started: func(p int) { pid = p }})
+	checkError(t, err, ErrDeadline)
+	if pid != 0 {
+		if err := syscall.Kill(pid, 0); !errors.Is(err, syscall.ESRCH) {
+			t.Errorf("the helper is still there: %v", err)
+		}
+	}
+
+	folder.turns <- struct{}{}
+	_, err = folder.Run(context.Background(), Call{Type: "answer", Verb: "get", Started: func(int) { t.Error("it was started out of turn") }})
+	checkError(t, err, ErrDeadline)
 }
 
 func TestCancelBeforeStart(t *testing.T) {
@@ -198,12 +229,13 @@ func TestSignal(t *testing.T) {
 // of its own it is left alone, and does not hold up the answer.
 func TestGrandchildHoldsOutput(t *testing.T) {
 	t.Parallel()
+	const much = 2 << 20
 	for _, behaviour := range []string{"linger", "escape"} {
 		t.Run(behaviour, func(t *testing.T) {
 			t.Parallel()
 			w := newWitness(t)
 			done := begin(context.Background(), behaving(t, Options{}),
-				Call{Type: behaviour, Verb: "get", Env: w.env(), Stdin: make([]byte, 1<<17), Material: make([]byte, 2<<20)})
+				Call{Type: behaviour, Verb: "get", Env: w.env(), Stdin: make([]byte, much), Material: make([]byte, much)})
 			leader, orphan := w.next(), w.next()
 			if leader.name != "leader" {
 				leader, orphan = orphan, leader
@@ -214,7 +246,12 @@ func TestGrandchildHoldsOutput(t *testing.T) {
 				t.Errorf("got %q, %v", got.Stdout, got.err)
 			}
 			if behaviour == "escape" {
-				orphan.CloseWrite()
+				// Nobody feeds it any more either.
+				orphan.release()
+				line, _ := orphan.in.ReadString('\n')
+				if heard, err := strconv.Atoi(strings.TrimSpace(line)); err != nil || heard >= much {
+					t.Errorf("after the call it could read %q of %d bytes of material", line, much)
+				}
 			}
 			orphan.gone()
 		})
