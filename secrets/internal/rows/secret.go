@@ -116,15 +116,18 @@ func (s *Store) put(ctx context.Context, q querier, secret secrets.Secret) (secr
 			next.Created = moment(created)
 			return next, nil
 		}
-		if !errors.Is(err, sql.ErrNoRows) {
+		lacking := errors.Is(err, secrets.ErrNoKey)
+		if !lacking && !errors.Is(err, sql.ErrNoRows) {
 			return secrets.Secret{}, s.unavailable(next.Place(), err)
 		}
-		st, err := s.look(ctx, q, next.Place())
+		st, look := s.look(ctx, q, next.Place())
 		switch {
-		case err != nil:
-			return secrets.Secret{}, err
+		case look != nil:
+			return secrets.Secret{}, look
 		case st.key != used:
 			// A rotation has begun since: the same again with the new key.
+		case lacking:
+			return secrets.Secret{}, err
 		case secret.Version == 0 && st.deleted && (!deleted || st.version != seen):
 			seen, deleted = st.version, true // the name was used before
 		default:
@@ -139,7 +142,7 @@ func (s *Store) writeRow(ctx context.Context, q querier, id string, next secrets
 	if ok, err := s.keyring.Has(ctx, id); err != nil {
 		return 0, err
 	} else if !ok {
-		return 0, noKey(id)
+		return 0, lackingKey(id)
 	}
 	p := next.Place()
 	sealed, err := s.keyring.Seal(id, p, blob)
@@ -151,9 +154,14 @@ func (s *Store) writeRow(ctx context.Context, q querier, id string, next secrets
 	return created, err
 }
 
-func noKey(id string) error {
-	return helpers.Fail(helpers.BadMaterial, "the store is written with the key "+id+", which the keyring does not have",
-		"use the keyring that belongs to the store")
+// lackingKey is the error of a writer whose keyring does not belong to the store.
+func lackingKey(id string) error {
+	return &helpers.Failure{
+		Reason: helpers.BadMaterial,
+		Text:   "the store is written with the key " + id + ", which the keyring does not have",
+		Hint:   "use the keyring that belongs to the store",
+		Cause:  secrets.ErrNoKey,
+	}
 }
 
 // check refuses a secret that could not be read again.

@@ -1,0 +1,28 @@
+package postgres_test
+
+import (
+	"context"
+	"os"
+	"testing"
+
+	"github.com/beam-cloud/docker-credential-beta9/secrets"
+	"github.com/beam-cloud/docker-credential-beta9/secrets/postgres"
+	"github.com/beam-cloud/docker-credential-beta9/secrets/secretstest"
+)
+
+var harness = secretstest.Harness{
+	Fresh: secretstest.Postgres,
+	Open: func(ctx context.Context, address string, k *secrets.Keyring) (secretstest.Store, error) {
+		if err := postgres.Migrate(ctx, address); err != nil {
+			return nil, err
+		}
+		return postgres.Open(ctx, address, k)
+	},
+	Load:  secretstest.Rows("pgx").Load,
+	Save:  secretstest.Rows("pgx").Save,
+	Kills: 60, Rotations: 20,
+}
+
+func TestMain(m *testing.M) { os.Exit(secretstest.Main(m, harness)) }
+
+func TestStore(t *testing.T) { secretstest.Run(t, harness) }

@@ -1,0 +1,201 @@
+package secretstest
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/beam-cloud/docker-credential-beta9/internal/needs"
+)
+
+// serverVariable names a running PostgreSQL server, by the address of a database that a superuser can connect to. With
+// it, tests make their databases there; without it, they start a server of their own.
+const serverVariable = "BETA9_TEST_POSTGRES"
+
+// A Cluster is a PostgreSQL server of a test, which listens on a socket in a folder of its own and nowhere else.
+type Cluster struct {
+	bin, dir string
+	process  *exec.Cmd
+	ended    chan struct{}
+}
+
+// NewCluster starts a server that the test may kill. It is gone at the end of the test.
+func NewCluster(t testing.TB) *Cluster {
+	t.Helper()
+	c := must(newCluster(needs.Postgres(t)))(t)
+	t.Cleanup(c.remove)
+	return c
+}
+
+func newCluster(bin string) (*Cluster, error) {
+	dir, err := os.MkdirTemp("", "beta9-postgres-")
+	if err != nil {
+		return nil, err
+	}
+	c := &Cluster{bin: bin, dir: dir}
+	if err := give(dir); err != nil {
+		c.remove()
+		return nil, err
+	}
+	initdb := c.command("initdb", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C", "--no-sync", "-D", filepath.Join(dir, "data"))
+	if out, err := initdb.CombinedOutput(); err != nil {
+		c.remove()
+		return nil, fmt.Errorf("initdb: %w: %s", err, out)
+	}
+	if err := c.start(); err != nil {
+		c.remove()
+		return nil, err
+	}
+	return c, nil
+}
+
+// command makes a command that runs as a user whom PostgreSQL accepts.
+func (c *Cluster) command(name string, args ...string) *exec.Cmd {
+	cmd := exec.Command(filepath.Join(c.bin, name), args...)
+	cmd.Dir = c.dir
+	cmd.Env = []string{"LC_ALL=C", "HOME=" + c.dir}
+	confine(cmd)
+	return cmd
+}
+
+// Start starts the server again after [Cluster.Kill].
+func (c *Cluster) Start(t testing.TB) {
+	t.Helper()
+	do(t, c.start())
+}
+
+func (c *Cluster) start() error {
+	cmd := c.command("postgres", "-D", filepath.Join(c.dir, "data"), "-k", c.dir, "-c", "listen_addresses=",
+		"-c", "fsync=off", "-c", "max_connections=200", "-c", "shared_buffers=32MB", "-c", "log_min_messages=log")
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		return err
+	}
+	started := make(chan error, 1)
+	ready := make(chan bool, 1)
+	c.ended = make(chan struct{})
+	go func() {
+		// The kernel ends the server with the thread that started it, so that thread stays until the server ends.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		started <- cmd.Start()
+		if cmd.Process == nil {
+			return
+		}
+		lines := bufio.NewScanner(stderr)
+		for lines.Scan() {
+			if strings.Contains(lines.Text(), "database system is ready to accept connections") {
+				ready <- true
+			}
+		}
+		io.Copy(io.Discard, stderr)
+		cmd.Wait()
+		close(ready)
+		close(c.ended)
+	}()
+	if err := <-started; err != nil {
+		return fmt.Errorf("postgres: %w", err)
+	}
+	c.process = cmd
+	if !<-ready {
+		return fmt.Errorf("postgres ended before it was ready")
+	}
+	return nil
+}
+
+// Kill ends the server as kill -9 does, its children with it.
+func (c *Cluster) Kill() {
+	if c.process == nil {
+		return
+	}
+	c.process.Process.Kill()
+	<-c.ended
+	c.process = nil
+}
+
+func (c *Cluster) remove() {
+	c.Kill()
+	os.RemoveAll(c.dir)
+}
+
+// Address returns the address of a database of the server.
+func (c *Cluster) Address(database string) string {
+	return "postgres:///" + database + "?host=" + c.dir + "&user=postgres"
+}
+
+// Database makes an empty database and returns its address.
+func (c *Cluster) Database(t testing.TB) string {
+	t.Helper()
+	name := fmt.Sprintf("test%d", databases.Add(1))
+	do(t, create(t.Context(), c.Address("postgres"), name))
+	return c.Address(name)
+}
+
+var databases atomic.Int64
+
+func create(ctx context.Context, address, name string) error {
+	conn, err := pgx.Connect(ctx, address)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	_, err = conn.Exec(ctx, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize())
+	return err
+}
+
+// shared is the server that the tests of a package have in common.
+var shared struct {
+	mu      sync.Mutex
+	cluster *Cluster
+}
+
+// Postgres makes an empty database and returns its address: on the server that BETA9_TEST_POSTGRES names, or on one that
+// is started for the tests of this package and ended by [Main].
+func Postgres(t testing.TB) string {
+	t.Helper()
+	if server := os.Getenv(serverVariable); server != "" {
+		return databaseOn(t, server)
+	}
+	bin := needs.Postgres(t)
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	if shared.cluster == nil {
+		shared.cluster = must(newCluster(bin))(t)
+	}
+	return shared.cluster.Database(t)
+}
+
+func databaseOn(t testing.TB, server string) string {
+	t.Helper()
+	config, err := pgx.ParseConfig(server)
+	do(t, err)
+	name := fmt.Sprintf("beta9_test_%d_%d", os.Getpid(), databases.Add(1))
+	do(t, create(t.Context(), server, name))
+	t.Cleanup(func() {
+		ctx := context.WithoutCancel(t.Context())
+		if conn, err := pgx.ConnectConfig(ctx, config); err == nil {
+			conn.Exec(ctx, "DROP DATABASE "+pgx.Identifier{name}.Sanitize()+" WITH (FORCE)")
+			conn.Close(ctx)
+		}
+	})
+	return fmt.Sprintf("postgres://%s:%d/%s?user=%s&password=%s", config.Host, config.Port, name, config.User, config.Password)
+}
+
+func stopShared() {
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	if shared.cluster != nil {
+		shared.cluster.remove()
+	}
+}

@@ -1,0 +1,311 @@
+package secretstest
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/beam-cloud/docker-credential-beta9/helpers"
+	"github.com/beam-cloud/docker-credential-beta9/secrets"
+)
+
+func testRoundTrip(t *testing.T, h Harness) {
+	p := newPlace(t, h)
+	writer, reader := p.open(t), p.open(t)
+	ctx := t.Context()
+	if _, err := reader.Get(ctx, workspace, "oci-creds-0fd460f0568e29c1"); !errors.Is(err, secrets.ErrNotFound) {
+		t.Errorf("an empty store: %v", err)
+	}
+	before := time.Now().Add(-time.Second)
+	want := must(writer.Put(ctx, login(t, workspace, "ghcr.io", "not-a-token")))(t)
+	got := must(reader.Get(ctx, workspace, "oci-creds-0fd460f0568e29c1"))(t)
+	if got.Material.Fingerprint() != want.Material.Fingerprint() || password(got) != "not-a-token" ||
+		got.Registry().String() != "ghcr.io" || got.Workspace != workspace || got.Version != 1 {
+		t.Errorf("read %s version %d of %s, with another material than was written", got.Name, got.Version, got.Workspace)
+	}
+	if !got.Created.Equal(want.Created) || !got.Updated.Equal(want.Updated) || got.Created.Before(before) || got.Created.Location() != time.UTC {
+		t.Errorf("times %v %v, written %v %v", got.Created, got.Updated, want.Created, want.Updated)
+	}
+	must(writer.Put(ctx, login(t, workspace, "registry.example:5000/team", "not-a-password")))(t)
+	list := must(reader.List(ctx, workspace))(t)
+	var names []string
+	for _, s := range list {
+		names = append(names, s.Registry().String())
+	}
+	slices.Sort(names)
+	if !slices.Equal(names, []string{"ghcr.io", "registry.example:5000/team"}) {
+		t.Errorf("listed %v", names)
+	}
+	if !slices.IsSortedFunc(list, func(a, b secrets.Secret) int { return slices.Compare([]string{a.Name}, []string{b.Name}) }) {
+		t.Error("the list is not in the order of the names")
+	}
+	if list := must(reader.List(ctx, other))(t); len(list) > 0 {
+		t.Errorf("%d secrets in the other workspace", len(list))
+	}
+}
+
+func testVersions(t *testing.T, h Harness) {
+	p := newPlace(t, h)
+	a, b := p.open(t), p.open(t)
+	ctx := t.Context()
+	first := must(a.Put(ctx, login(t, workspace, "ghcr.io", "first")))(t)
+	if _, err := b.Put(ctx, login(t, workspace, "ghcr.io", "second")); !errors.Is(err, secrets.ErrConflict) {
+		t.Errorf("a second one where there was to be none: %v", err)
+	}
+	next := login(t, workspace, "ghcr.io", "second")
+	next.Version = first.Version
+	second := must(b.Put(ctx, next))(t)
+	if second.Version <= first.Version || !second.Created.Equal(first.Created) || second.Updated.Before(first.Updated) {
+		t.Errorf("version %d after %d, created %v and %v", second.Version, first.Version, second.Created, first.Created)
+	}
+	if _, err := a.Put(ctx, next); !errors.Is(err, secrets.ErrConflict) {
+		t.Errorf("a writer that saw the first version: %v", err)
+	}
+	if err := a.Delete(ctx, workspace, first.Name, first.Version); !errors.Is(err, secrets.ErrConflict) {
+		t.Errorf("deleting what was seen in the first version: %v", err)
+	}
+	do(t, a.Delete(ctx, workspace, first.Name, second.Version))
+	if _, err := b.Get(ctx, workspace, first.Name); !errors.Is(err, secrets.ErrNotFound) {
+		t.Errorf("after deletion: %v", err)
+	}
+	if err := a.Delete(ctx, workspace, first.Name, second.Version); !errors.Is(err, secrets.ErrNotFound) {
+		t.Errorf("deleting again: %v", err)
+	}
+	if list := must(b.List(ctx, workspace))(t); len(list) > 0 {
+		t.Errorf("%d secrets are listed after deletion", len(list))
+	}
+	next.Version = second.Version
+	if _, err := a.Put(ctx, next); !errors.Is(err, secrets.ErrConflict) {
+		t.Errorf("a writer that saw the version before the deletion: %v", err)
+	}
+	again := must(b.Put(ctx, login(t, workspace, "ghcr.io", "again")))(t)
+	if again.Version <= second.Version {
+		t.Errorf("version %d was used before: it is %d now", second.Version, again.Version)
+	}
+	if got := must(a.Get(ctx, workspace, first.Name))(t); password(got) != "again" || got.Version != again.Version {
+		t.Errorf("read version %d, written %d", got.Version, again.Version)
+	}
+}
+
+func testRefusals(t *testing.T, h Harness) {
+	p := newPlace(t, h)
+	s := p.open(t)
+	ctx := t.Context()
+	good := login(t, workspace, "ghcr.io", "x")
+	for name, change := range map[string]func(*secrets.Secret){
+		"no workspace":     func(s *secrets.Secret) { s.Workspace = "" },
+		"a name of others": func(s *secrets.Secret) { s.Name = "oci-creds-3530c4415dd857fb" },
+		"no material":      func(s *secrets.Secret) { s.Material = helpers.Material{} },
+		"another registry": func(s *secrets.Secret) { s.Material = s.Material.WithScope("org") },
+		"negative version": func(s *secrets.Secret) { s.Version = -1 },
+	} {
+		bad := good
+		change(&bad)
+		if _, err := s.Put(ctx, bad); err == nil || errors.Is(err, secrets.ErrUnavailable) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	bad := login(t, other, "ghcr.io", "x")
+	if err := s.Attach(ctx, imageOf(t, workspace, image, "ghcr.io/a/b"), bad); err == nil {
+		t.Error("a secret of another workspace was attached")
+	}
+	if err := s.Attach(ctx, imageOf(t, workspace, "", "ghcr.io/a/b")); err == nil {
+		t.Error("an image without a name was attached")
+	}
+	for _, w := range []string{workspace, other} {
+		if list := must(s.List(ctx, w))(t); len(list) > 0 {
+			t.Errorf("%d secrets are kept after all", len(list))
+		}
+	}
+}
+
+func testScopes(t *testing.T, h Harness) {
+	p := newPlace(t, h)
+	s := p.open(t)
+	ctx := t.Context()
+	for _, scope := range []string{"ghcr.io", "ghcr.io/acme", "ghcr.io/acme/app", "ghcr.io/acme/ap", "ghcr.io/ac_e", "quay.io/acme"} {
+		must(s.Put(ctx, login(t, workspace, scope, scope)))(t)
+	}
+	do(t, s.Attach(ctx, imageOf(t, workspace, image,
+		"ghcr.io/acme/app/web:1", "ghcr.io/acme/tool", "ghcr.io/other/x", "quay.io/acme/y", "quay.io/else/z", "registry.k8s.io/pause")))
+	const none, several = "", "several"
+	for asked, want := range map[string]string{
+		"ghcr.io/acme/app/web":   "ghcr.io/acme/app",
+		"ghcr.io/acme/tool":      "ghcr.io/acme",
+		"ghcr.io/other/x":        "ghcr.io",
+		"ghcr.io/acme/app":       "ghcr.io/acme/app",
+		"ghcr.io/other":          "ghcr.io",
+		"ghcr.io":                several,
+		"ghcr.io/acme":           "ghcr.io/acme",
+		"ghcr.io/third/x":        none, // not attached
+		"ghcr.io/acme/app/web/x": none,
+		"quay.io":                "quay.io/acme",
+		"quay.io/acme/y":         "quay.io/acme",
+		"quay.io/else/z":         none,
+		"registry.k8s.io/pause":  none,
+		"docker.io/acme/app":     none,
+		"ghcr.io:5000/acme/tool": none,
+	} {
+		got, err := s.Find(ctx, workspace, image, registry(t, asked))
+		switch want {
+		case none:
+			if !errors.Is(err, secrets.ErrNotFound) {
+				t.Errorf("%s: %v, want none", asked, err)
+			}
+		case several:
+			if !errors.Is(err, helpers.BadRequest) {
+				t.Errorf("%s: %v, want a question back", asked, err)
+			}
+		default:
+			if err != nil || password(got) != want {
+				t.Errorf("%s: the secret of %q, %v, want that of %q", asked, got.Registry(), err, want)
+			}
+		}
+	}
+	// A secret that is stored later and matches longer counts from then on.
+	must(s.Put(ctx, login(t, workspace, "ghcr.io/other/x", "late")))(t)
+	if got := must(s.Find(ctx, workspace, image, registry(t, "ghcr.io/other/x")))(t); password(got) != "late" {
+		t.Errorf("the secret of %s is older than the one for the repository itself", got.Registry())
+	}
+}
+
+func testAttach(t *testing.T, h Harness) {
+	p := newPlace(t, h)
+	s := p.open(t)
+	ctx := t.Context()
+	if _, err := s.Image(ctx, workspace, image); !errors.Is(err, secrets.ErrNotFound) {
+		t.Errorf("an image that nobody attached: %v", err)
+	}
+	seen := must(s.Put(ctx, login(t, workspace, "quay.io", "old")))(t)
+	stale := login(t, workspace, "quay.io", "new")
+	both := imageOf(t, workspace, image, "ghcr.io/a/b:1", "quay.io/c/d", "ghcr.io/a/b:1")
+	if err := s.Attach(ctx, both, login(t, workspace, "ghcr.io", "g"), stale); !errors.Is(err, secrets.ErrConflict) {
+		t.Errorf("with a secret that is there already: %v", err)
+	}
+	if _, err := s.Get(ctx, workspace, secrets.Name(registry(t, "ghcr.io"), "")); !errors.Is(err, secrets.ErrNotFound) {
+		t.Errorf("half of what failed was written: %v", err)
+	}
+	if _, err := s.Image(ctx, workspace, image); !errors.Is(err, secrets.ErrNotFound) {
+		t.Errorf("half of what failed was attached: %v", err)
+	}
+	stale.Version = seen.Version
+	do(t, s.Attach(ctx, both, login(t, workspace, "ghcr.io", "g"), stale))
+	if got := references(must(s.Image(ctx, workspace, image))(t)); !slices.Equal(got, []string{"ghcr.io/a/b:1", "quay.io/c/d:latest"}) {
+		t.Errorf("attached %v", got)
+	}
+	for asked, want := range map[string]string{"ghcr.io": "g", "quay.io/c/d": "new"} {
+		if got := must(s.Find(ctx, workspace, image, registry(t, asked)))(t); password(got) != want {
+			t.Errorf("%s: another secret than was attached", asked)
+		}
+	}
+	do(t, s.Attach(ctx, imageOf(t, workspace, image, "quay.io/c/d")))
+	if _, err := s.Find(ctx, workspace, image, registry(t, "ghcr.io")); !errors.Is(err, secrets.ErrNotFound) {
+		t.Errorf("a reference that was taken away: %v", err)
+	}
+	do(t, s.Attach(ctx, imageOf(t, workspace, image)))
+	if _, err := s.Image(ctx, workspace, image); !errors.Is(err, secrets.ErrNotFound) {
+		t.Errorf("a detached image: %v", err)
+	}
+}
+
+func references(i secrets.Image) []string {
+	var all []string
+	for _, ref := range i.References {
+		all = append(all, ref.String())
+	}
+	return all
+}
+
+// hosts are 50 registries of every type, and look-alikes of them.
+func hosts() []string {
+	all := []string{
+		"docker.io", "ghcr.io", "ghcr.io:5000", "ghcr.io.attacker.example", "attacker.example", "xghcr.io", "docker.io.attacker.example",
+		"index.docker.io.example", "quay.io", "a.b.io", "a-b.io", "localhost:5000", "localhost:5001", "[::1]:5000",
+		"gcr.io.attacker.example", "1.dkr.ecr.us-east-1.attacker.example",
+	}
+	for i := len(all); i < 50; i++ {
+		all = append(all, fmt.Sprintf("registry-%d.example", i))
+	}
+	return all
+}
+
+func testHosts(t *testing.T, h Harness) {
+	all := hosts()
+	var ids []string
+	for i := range all {
+		ids = append(ids, fmt.Sprintf("image-%d", i))
+	}
+	p := newPlace(t, h, ids...)
+	s := p.open(t)
+	ctx := t.Context()
+	for i, host := range all {
+		do(t, s.Attach(ctx, imageOf(t, workspace, ids[i], host+"/team/app"), login(t, workspace, host, host)))
+	}
+	for i := range all {
+		for j, host := range all {
+			got, err := s.Find(ctx, workspace, ids[i], registry(t, host+"/team/app"))
+			switch {
+			case i == j && (err != nil || password(got) != host):
+				t.Errorf("%s: %v", host, err)
+			case i != j && !errors.Is(err, secrets.ErrNotFound):
+				t.Errorf("the image of %s got an answer for %s: %v", all[i], host, err)
+			}
+		}
+	}
+}
+
+func testWorkspaces(t *testing.T, h Harness) {
+	p := newPlace(t, h)
+	s := p.open(t)
+	ctx := t.Context()
+	for _, host := range hosts() {
+		must(s.Put(ctx, login(t, workspace, host, host)))(t)
+	}
+	do(t, s.Attach(ctx, imageOf(t, workspace, image, "ghcr.io/a/b")))
+	do(t, s.Attach(ctx, imageOf(t, other, image, "ghcr.io/a/b")))
+	for _, host := range hosts() {
+		if got, err := s.Find(ctx, other, image, registry(t, host)); !errors.Is(err, secrets.ErrNotFound) {
+			t.Errorf("the other workspace gets %q for %s: %v", got.Name, host, err)
+		}
+		if _, err := s.Get(ctx, other, secrets.Name(registry(t, host), "")); !errors.Is(err, secrets.ErrNotFound) {
+			t.Errorf("the other workspace reads the secret of %s: %v", host, err)
+		}
+	}
+	must(s.Put(ctx, login(t, other, "ghcr.io", "theirs")))(t)
+	for w, want := range map[string]string{workspace: "ghcr.io", other: "theirs"} {
+		if got := must(s.Find(ctx, w, image, registry(t, "ghcr.io/a/b")))(t); password(got) != want || got.Workspace != w {
+			t.Errorf("workspace %s got the secret of another", w)
+		}
+	}
+}
+
+func testSource(t *testing.T, h Harness) {
+	p := newPlace(t, h)
+	s := p.open(t)
+	ctx := t.Context()
+	first := login(t, workspace, "ghcr.io/acme", "first")
+	do(t, s.Attach(ctx, imageOf(t, workspace, image, "ghcr.io/acme/app", "docker.io/library/ubuntu"), first))
+	source := secrets.NewSource(p.open(t), workspace, image)
+	m := must(source.Material(ctx, registry(t, "https://ghcr.io/acme/app")))(t)
+	if m.Value("GITHUB_TOKEN") != "first" {
+		t.Error("the source yields other material than was stored")
+	}
+	for _, none := range []string{"index.docker.io/library/ubuntu", "ghcr.io/other/app", "quay.io", "ghcr.io.attacker.example/acme/app"} {
+		if _, err := source.Material(ctx, registry(t, none)); err != helpers.ErrNotFound {
+			t.Errorf("%s: %v", none, err)
+		}
+	}
+	for _, stranger := range []helpers.Source{secrets.NewSource(s, other, image), secrets.NewSource(s, workspace, "no-such-image")} {
+		if _, err := stranger.Material(ctx, registry(t, "ghcr.io/acme/app")); err != helpers.ErrNotFound {
+			t.Errorf("somebody else's image: %v", err)
+		}
+	}
+	next := login(t, workspace, "ghcr.io/acme", "second")
+	next.Version = 1
+	must(s.Put(ctx, next))(t)
+	if m := must(source.Material(ctx, registry(t, "ghcr.io/acme/app")))(t); m.Value("GITHUB_TOKEN") != "second" {
+		t.Error("the source does not follow a secret that was changed")
+	}
+}
