@@ -94,7 +94,9 @@ func parsePair(pair string, r helpers.Registry) (helpers.Material, error) {
 		return helpers.Material{}, err
 	}
 	user, password, ok := strings.Cut(pair, ":")
-	if !ok || user == "" || password == "" || strings.ContainsFunc(pair, unicode.IsControl) || strings.Contains(user, " ") {
+	switch {
+	case !ok, user == "", password == "", strings.ContainsFunc(pair, unicode.IsControl),
+		strings.ContainsAny(user, " []{}()<>\"'"), strings.HasPrefix(password, "//"): // other forms, and URLs
 		return helpers.Material{}, badBlob("is in no form that is known")
 	}
 	values := map[string]string{}
@@ -144,9 +146,6 @@ func unpack(data []byte) ([]byte, bool) {
 	return bytes.TrimSpace([]byte(*inner)), true
 }
 
-// paths are the keys whose value names a file. Whoever uses a workspace's secret reads no file for it.
-var paths = []string{"AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_FEDERATED_TOKEN_FILE"}
-
 // storable checks that the material can work away from the machine it comes from.
 func storable(m helpers.Material) error {
 	if m.IsZero() {
@@ -159,21 +158,21 @@ func storable(m helpers.Material) error {
 	if m.Type() != t.Name && t.Name != "generic" { // what is generic to the table can be pinned to a type by a user
 		return helpers.Fail(helpers.BadMaterial, "the material of "+m.Registry().Identity()+" is not of its type, "+t.Name, "")
 	}
-	for _, key := range paths {
-		if m.Value(key) != "" {
-			return namesFile(key, "use another kind of credential")
+	own, _ := helpers.TypeNamed(m.Type()) // known: material is of known types only
+	for _, k := range own.Keys {
+		if v := m.Value(k.Secret); k.Bound && v != "" && !isContent(v) {
+			return namesFile(k.Secret)
 		}
-	}
-	const google = "GOOGLE_APPLICATION_CREDENTIALS"
-	if v := strings.TrimSpace(m.Value(google)); v != "" && v[0] != '{' {
-		return namesFile(google, "give what is in the file, as GCP_SERVICE_ACCOUNT_JSON")
 	}
 	_, err = m.KeySet(m.Type(), m.Registry())
 	return err
 }
 
-func namesFile(key, hint string) error {
-	return helpers.Fail(helpers.BadMaterial, key+" names a file, which is not there where the secret is used", hint)
+// isContent tells the content of a credential's file from its path, for the key that stands for either.
+func isContent(value string) bool { return strings.HasPrefix(strings.TrimSpace(value), "{") }
+
+func namesFile(key string) error {
+	return helpers.Fail(helpers.BadMaterial, key+" names a file, which is not there where the secret is used", "give what is in the file")
 }
 
 func badBlob(what string) error {

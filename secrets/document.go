@@ -126,10 +126,10 @@ func AppendKeys(ctx context.Context, dst []byte, list []Key, w Wrapper) ([]byte,
 	for _, k := range list {
 		entry := keyEntry{ID: k.ID()}
 		if w == nil {
-			entry.Key = k.k.bytes[:]
+			entry.Key = k.k().bytes[:]
 		} else {
 			var err error
-			if entry.Wrapped, err = w.Wrap(ctx, k.k.bytes[:]); err != nil {
+			if entry.Wrapped, err = w.Wrap(ctx, k.k().bytes[:]); err != nil {
 				return dst, &helpers.Failure{
 					Reason: helpers.Unavailable,
 					Text:   "the key " + entry.ID + " cannot be wrapped",

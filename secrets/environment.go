@@ -25,15 +25,33 @@ func FromEnvironment(workspace, reference string, getenv func(string) string) (S
 	}
 	m, err := t.FromEnvironment(r, getenv)
 	if errors.Is(err, ErrNotFound) {
-		if half := halfThere(t, r, getenv); half != nil {
-			return Secret{}, half
+		if m, err = content(t, r, getenv); err == nil && m.IsZero() {
+			err = halfThere(t, r, getenv)
 		}
-		return Secret{}, ErrNotFound
+		if err == nil && m.IsZero() {
+			err = ErrNotFound
+		}
 	}
 	if err != nil {
 		return Secret{}, err
 	}
 	return New(workspace, m)
+}
+
+// content takes what people put into the place of a path: the file's content. A path is of no use to anybody else.
+func content(t helpers.Type, r helpers.Registry, getenv func(string) string) (helpers.Material, error) {
+	for _, k := range t.Keys {
+		v := getenv(k.Secret)
+		switch {
+		case k.Bound && v != "" && isContent(v):
+			return helpers.NewMaterial(t, r, map[string]string{k.Secret: v})
+		case k.Bound && v != "":
+			return helpers.Material{}, namesFile(k.Secret)
+		case k.File != "" && getenv(k.File) != "":
+			return helpers.Material{}, namesFile(k.File)
+		}
+	}
+	return helpers.Material{}, nil
 }
 
 // halfThere returns what is missing in an environment that holds a part of a credential: one that was meant to be used

@@ -29,7 +29,7 @@ type keys struct {
 func index(list []Key) *keys {
 	k := &keys{list: list, byID: make(map[[idSize]byte]Key, len(list))}
 	for _, one := range list {
-		k.byID[one.k.id] = one
+		k.byID[one.k().id] = one
 	}
 	return k
 }

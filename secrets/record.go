@@ -23,7 +23,7 @@ const (
 )
 
 // Head returns what every record starts with that is sealed with the key.
-func (k Key) Head() []byte { return append([]byte{recordVersion}, k.k.id[:]...) }
+func (k Key) Head() []byte { return append([]byte{recordVersion}, k.k().id[:]...) }
 
 // Seal returns a record that opens at its place only. The key is one of the keyring's, by its id.
 func (r *Keyring) Seal(id string, p Place, plain []byte) ([]byte, error) {
@@ -33,7 +33,7 @@ func (r *Keyring) Seal(id string, p Place, plain []byte) ([]byte, error) {
 	}
 	head := k.Head()
 	record := append(make([]byte, 0, recordOverhead+len(plain)), head...)
-	return k.k.aead.Seal(record, nil, plain, p.append(head)), nil
+	return k.k().aead.Seal(record, nil, plain, p.append(head)), nil
 }
 
 // Open returns what is in a record. The keyring is read again when it does not have the record's key. The error is
@@ -43,7 +43,7 @@ func (r *Keyring) Open(ctx context.Context, p Place, record []byte) ([]byte, err
 	if err != nil {
 		return nil, err
 	}
-	plain, err := k.k.aead.Open(nil, nil, record[HeadSize:], p.append(k.Head()))
+	plain, err := k.k().aead.Open(nil, nil, record[HeadSize:], p.append(k.Head()))
 	if err != nil {
 		return nil, Sealed(p, "it was changed, or moved here from another place", restore)
 	}
@@ -77,7 +77,7 @@ const restore = "store the secret again, or restore it from a backup"
 
 func (k Key) tag(p Place, value []byte) []byte {
 	head := k.Head()
-	h := hmac.New(sha256.New, k.k.mac)
+	h := hmac.New(sha256.New, k.k().mac)
 	h.Write(p.append(head))
 	h.Write(value)
 	return h.Sum(head)

@@ -1,0 +1,211 @@
+package secrets_test
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/beam-cloud/docker-credential-beta9/helpers"
+	"github.com/beam-cloud/docker-credential-beta9/secrets"
+)
+
+func registry(t testing.TB, s string) helpers.Registry {
+	t.Helper()
+	r, err := helpers.ParseServerURL(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestNames(t *testing.T) {
+	for _, c := range []struct{ registry, scope, want string }{
+		{"ghcr.io", "", "oci-creds-0fd460f0568e29c1"},
+		{"https://ghcr.io/acme/app", "", "oci-creds-0fd460f0568e29c1"},
+		{"docker.io", "", "oci-creds-3530c4415dd857fb"},
+		{"https://index.docker.io/v1/", "", "oci-creds-3530c4415dd857fb"},
+	} {
+		if got := secrets.Name(registry(t, c.registry), helpers.Scope(c.scope)); got != c.want {
+			t.Errorf("Name(%s, %q) = %s, want %s", c.registry, c.scope, got, c.want)
+		}
+	}
+	r := registry(t, "ghcr.io/acme/app")
+	want := []string{
+		secrets.Name(r, "acme/app"), secrets.Name(r, "acme"), "oci-creds-0fd460f0568e29c1",
+	}
+	if got := secrets.Names(r); !slices.Equal(got, want) || want[0] == want[1] || want[1] == want[2] {
+		t.Errorf("Names(%s) = %v, want %v", r, got, want)
+	}
+}
+
+func TestParseBlob(t *testing.T) {
+	structured := `{"version":1,"registry":"ghcr.io","type":"ghcr","credentials":{"GITHUB_TOKEN":"t","GITHUB_USERNAME":"u"}}`
+	quoted := func(s string) string {
+		out, _ := json.Marshal(s)
+		return string(out)
+	}
+	github := map[string]string{"GITHUB_TOKEN": "t", "GITHUB_USERNAME": "u"}
+	for name, c := range map[string]struct {
+		blob, registry string
+		want           map[string]string // none: refused
+	}{
+		"structured":                 {structured, "ghcr.io", github},
+		"structured, place unknown":  {structured, "", github},
+		"without version":            {`{"registry":"ghcr.io","type":"ghcr","credentials":{"GITHUB_TOKEN":"t","GITHUB_USERNAME":"u"}}`, "", github},
+		"in either vocabulary":       {`{"registry":"europe-docker.pkg.dev","type":"gcr","credentials":{"GCP_ACCESS_TOKEN":"t"}}`, "", map[string]string{"GCP_ACCESS_TOKEN": "t"}},
+		"outer space":                {"\n" + structured + "\n", "ghcr.io", github},
+		"a JSON string":              {quoted(structured), "ghcr.io", github},
+		"twice a JSON string":        {quoted(quoted(structured)), "", github},
+		"credentials as JSON string": {`{"version":1,"registry":"ghcr.io","type":"ghcr","credentials":"{\"GITHUB_TOKEN\":\"t\",\"GITHUB_USERNAME\":\"u\"}"}`, "", github},
+		"flat":                       {`{"GITHUB_TOKEN":"t","GITHUB_USERNAME":"u","AWS_REGION":"x"}`, "ghcr.io", github},
+		"flat, in a string":          {quoted(`{"GITHUB_TOKEN":"t","GITHUB_USERNAME":"u"}`), "ghcr.io", github},
+		"pair":                       {"u:t", "ghcr.io", github},
+		"pair with a colon":          {"robot:a:b", "quay.io", map[string]string{"USERNAME": "robot", "PASSWORD": "a:b"}},
+		"pair in a string":           {`"robot:p"`, "quay.io", map[string]string{"USERNAME": "robot", "PASSWORD": "p"}},
+		"pair of Docker Hub":         {"u:p", "docker.io", map[string]string{"DOCKERHUB_USERNAME": "u", "DOCKERHUB_PASSWORD": "p"}},
+		"pair of NGC":                {"$oauthtoken:k", "nvcr.io", map[string]string{"NGC_API_KEY": "k"}},
+		"pair of Google":             {`_json_key:{"type":"service_account"}`, "gcr.io", map[string]string{"GCP_SERVICE_ACCOUNT_JSON": `{"type":"service_account"}`}},
+		"pair of an Azure token":     {"pull:p", "acmeacme.azurecr.io", map[string]string{"ACR_TOKEN_NAME": "pull", "ACR_TOKEN_PASSWORD": "p"}},
+		"content under a path's key": {`{"GOOGLE_APPLICATION_CREDENTIALS":"{\"type\":\"service_account\"}"}`, "gcr.io", map[string]string{"GOOGLE_APPLICATION_CREDENTIALS": `{"type":"service_account"}`}},
+
+		"nothing":                       {"", "ghcr.io", nil},
+		"another registry":              {structured, "quay.io", nil},
+		"another registry's look":       {structured, "ghcr.io.attacker.example", nil},
+		"empty credentials":             {`{"credentials":{}}`, "ghcr.io", nil},
+		"empty credentials, complete":   {`{"version":1,"registry":"ghcr.io","type":"ghcr","credentials":{}}`, "ghcr.io", nil},
+		"empty values":                  {`{"version":1,"registry":"ghcr.io","type":"ghcr","credentials":{"GITHUB_TOKEN":""}}`, "ghcr.io", nil},
+		"another version":               {`{"version":2,"registry":"ghcr.io","type":"ghcr","credentials":{"GITHUB_TOKEN":"t"}}`, "ghcr.io", nil},
+		"no registry":                   {`{"version":1,"type":"ghcr","credentials":{"GITHUB_TOKEN":"t"}}`, "ghcr.io", nil},
+		"a type that is not the host's": {`{"version":1,"registry":"ghcr.io","type":"aws","credentials":{"AWS_ACCESS_KEY_ID":"a","AWS_SECRET_ACCESS_KEY":"s"}}`, "ghcr.io", nil},
+		"an unknown shape":              {`{"token":"t"}`, "ghcr.io", nil},
+		"an empty object":               {`{}`, "ghcr.io", nil},
+		"a field twice":                 {`{"version":1,"registry":"ghcr.io","registry":"quay.io","type":"ghcr","credentials":{"GITHUB_TOKEN":"t"}}`, "", nil},
+		"credentials twice":             {`{"registry":"ghcr.io","type":"ghcr","credentials":"{\"GITHUB_TOKEN\":\"t\"}","credentials":"{\"GITHUB_TOKEN\":\"t\"}"}`, "", nil},
+		"a list":                        {`["u:p"]`, "quay.io", nil},
+		"a number":                      {`17`, "quay.io", nil},
+		"true":                          {`true`, "quay.io", nil},
+		"text":                          {"password", "quay.io", nil},
+		"a URL":                         {"https://u:p@quay.io", "ghcr.io.example", nil},
+		"no user":                       {":p", "quay.io", nil},
+		"no password":                   {"u:", "quay.io", nil},
+		"two lines":                     {"u:p\nv:q", "quay.io", nil},
+		"pair, place unknown":           {"u:p", "", nil},
+		"flat, place unknown":           {`{"GITHUB_TOKEN":"t"}`, "", nil},
+		"flat of another type":          {`{"GITHUB_TOKEN":"t"}`, "quay.io", nil},
+		"half a key":                    {`{"AWS_ACCESS_KEY_ID":"AKIAIOSFODNN7EXAMPLE"}`, "123456789012.dkr.ecr.us-east-1.amazonaws.com", nil},
+		"pair of ECR":                   {"AWS:token", "123456789012.dkr.ecr.us-east-1.amazonaws.com", nil},
+		"pair of NGC with a name":       {"me:k", "nvcr.io", nil},
+		"a path":                        {`{"GOOGLE_APPLICATION_CREDENTIALS":"/etc/shadow"}`, "gcr.io", nil},
+		"a public registry":             {"u:p", "registry.k8s.io", nil},
+		"more strings than sense":       {quoted(quoted(quoted(quoted(quoted(structured))))), "", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var r helpers.Registry
+			if c.registry != "" {
+				r = registry(t, c.registry)
+			}
+			m, err := secrets.ParseBlob([]byte(c.blob), r)
+			if c.want == nil {
+				if reason := helpers.ReasonOf(err); reason != helpers.BadMaterial && reason != helpers.WrongHost {
+					t.Fatalf("taken: %v", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			for key, value := range c.want {
+				if m.Value(key) != value {
+					t.Errorf("%s is not what was given", key)
+				}
+			}
+			if len(m.Keys()) != len(c.want) {
+				t.Errorf("keys %v", m.Keys())
+			}
+			again, err := m.AppendBlob(nil)
+			if err != nil || !strings.HasPrefix(string(again), `{"version":1,"registry":"`+m.Registry().Identity()+`"`) {
+				t.Errorf("writes %s, %v", again, err)
+			}
+			back, err := secrets.ParseBlob(again, m.Registry())
+			if err != nil || back.Fingerprint() != m.Fingerprint() {
+				t.Errorf("what it writes is read as something else: %v", err)
+			}
+		})
+	}
+}
+
+func FuzzParseBlobBindsToTheRegistry(f *testing.F) {
+	for _, seed := range []string{
+		`{"version":1,"registry":"ghcr.io","type":"ghcr","credentials":{"GITHUB_TOKEN":"t"}}`, `"u:p"`, "u:p", `{"USERNAME":"u","PASSWORD":"p"}`,
+	} {
+		f.Add([]byte(seed), "quay.io")
+		f.Add([]byte(seed), "ghcr.io")
+	}
+	f.Fuzz(func(t *testing.T, blob []byte, host string) {
+		r, err := helpers.ParseServerURL(host)
+		if err != nil {
+			return
+		}
+		m, err := secrets.ParseBlob(blob, r)
+		if err != nil {
+			return
+		}
+		if m.Registry().Identity() != r.Identity() || len(m.Keys()) == 0 {
+			t.Errorf("material of %s came out of a secret of %s", m.Registry(), r)
+		}
+	})
+}
+
+func TestFromEnvironment(t *testing.T) {
+	for name, c := range map[string]struct {
+		reference   string
+		environment map[string]string
+		want        string // keys of the secret, "public", or what the error says
+	}{
+		"GitHub":               {"ghcr.io/a/b", map[string]string{"GITHUB_TOKEN": "t", "AWS_SECRET_ACCESS_KEY": "s", "AWS_ACCESS_KEY_ID": "i"}, "GITHUB_TOKEN"},
+		"ECR":                  {"123456789012.dkr.ecr.us-east-1.amazonaws.com/a", map[string]string{"GITHUB_TOKEN": "t", "AWS_SECRET_ACCESS_KEY": "s", "AWS_ACCESS_KEY_ID": "i", "AWS_REGION": "r"}, "AWS_ACCESS_KEY_ID AWS_REGION AWS_SECRET_ACCESS_KEY"},
+		"generic, named":       {"registry.example:5000/a", map[string]string{"REGISTRY": "registry.example:5000", "REGISTRY_USERNAME": "u", "REGISTRY_PASSWORD": "p"}, "REGISTRY_PASSWORD REGISTRY_USERNAME"},
+		"a look-alike":         {"123456789012.dkr.ecr.us-east-1.amazonaws.com.attacker.example/a", map[string]string{"AWS_SECRET_ACCESS_KEY": "s", "AWS_ACCESS_KEY_ID": "i"}, "public"},
+		"a look-alike path":    {"attacker.example/ghcr.io/a", map[string]string{"GITHUB_TOKEN": "t"}, "public"},
+		"nothing set":          {"ghcr.io/a/b", nil, "public"},
+		"only a user":          {"ghcr.io/a/b", map[string]string{"GITHUB_ACTOR": "octocat"}, "public"},
+		"public registry":      {"registry.k8s.io/pause", map[string]string{"REGISTRY": "registry.k8s.io", "REGISTRY_USERNAME": "u", "REGISTRY_PASSWORD": "p"}, "public"},
+		"generic, other host":  {"quay.io/a/b", map[string]string{"REGISTRY": "ghcr.io", "REGISTRY_USERNAME": "u", "REGISTRY_PASSWORD": "p"}, "public"},
+		"a system's user name": {"quay.io/a/b", map[string]string{"USERNAME": "me"}, "public"},
+		"generic, no host":     {"quay.io/a/b", map[string]string{"REGISTRY_USERNAME": "u", "REGISTRY_PASSWORD": "p"}, "REGISTRY=quay.io"},
+		"generic, no password": {"quay.io/a/b", map[string]string{"REGISTRY": "quay.io", "REGISTRY_USERNAME": "u"}, "without REGISTRY_PASSWORD"},
+		"half a key of AWS":    {"123456789012.dkr.ecr.us-east-1.amazonaws.com/a", map[string]string{"AWS_SECRET_ACCESS_KEY": "s"}, "without AWS_ACCESS_KEY_ID"},
+		"the other half":       {"123456789012.dkr.ecr.us-east-1.amazonaws.com/a", map[string]string{"AWS_ACCESS_KEY_ID": "i"}, "without AWS_SECRET_ACCESS_KEY"},
+		"Docker Hub, no user":  {"ubuntu", map[string]string{"DOCKERHUB_TOKEN": "t"}, "without DOCKERHUB_USERNAME"},
+		"a path":               {"gcr.io/a/b", map[string]string{"GOOGLE_APPLICATION_CREDENTIALS": "/home/me/key.json"}, "names a file"},
+		"a certificate's path": {"acmeacme.azurecr.io/a", map[string]string{"AZURE_TENANT_ID": "t", "AZURE_CLIENT_ID": "c", "AZURE_CLIENT_CERTIFICATE_PATH": "/x"}, "names a file"},
+		"a file's content":     {"gcr.io/a/b", map[string]string{"GOOGLE_APPLICATION_CREDENTIALS": `{"type":"service_account"}`}, "GOOGLE_APPLICATION_CREDENTIALS"},
+		"a key's path":         {"nvcr.io/a/b", map[string]string{"NGC_API_KEY_FILE": "/x"}, "names a file"},
+		"not a reference":      {"https://ghcr.io/a", nil, "reference"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got, err := secrets.FromEnvironment("w", c.reference, func(key string) string { return c.environment[key] })
+			switch {
+			case errors.Is(err, secrets.ErrNotFound):
+				if c.want != "public" {
+					t.Errorf("public, want %q", c.want)
+				}
+			case err != nil:
+				if !strings.Contains(err.Error(), c.want) || c.want == "public" {
+					t.Errorf("%v, want %q", err, c.want)
+				}
+			default:
+				if keys := strings.Join(got.Material.Keys(), " "); keys != c.want {
+					t.Errorf("a secret of %s, want %q", keys, c.want)
+				}
+				if got.Workspace != "w" || got.Name != secrets.Name(got.Registry(), "") || got.Version != 0 {
+					t.Errorf("secret %s of %s, version %d", got.Name, got.Workspace, got.Version)
+				}
+			}
+		})
+	}
+}
