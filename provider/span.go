@@ -45,7 +45,7 @@ func plan(now, expires time.Time) (s span, ahead time.Time) {
 	left := expires.Sub(now)
 	margin := min(maxMargin, left/2)
 	usable := left - margin - spread(margin/4)
-	return newSpan(now, now.Add(usable)), now.Add(usable*7/10 + spread(usable*15/100))
+	return newSpan(now, now.Add(usable)), now.Add(usable*85/100 + spread(usable/10))
 }
 
 // spread returns a random time of up to d.
