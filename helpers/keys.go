@@ -21,11 +21,17 @@ type KeySet struct {
 	Hosts []string
 	// Username is the user that goes with the secret where the service prescribes one.
 	Username string
+	// Bound tells that the set counts in material only, which is bound to its registry. In an environment the variable
+	// has another meaning, which is the type's own business.
+	Bound bool
 }
 
 // usable tells whether the set may be used for the registry, and, in an environment, whether its host key agrees.
 func (k KeySet) usable(r Registry, get func(string) string, environment bool) bool {
 	if len(k.Hosts) > 0 && (r.port != "" || !matchAny(k.Hosts, r.host)) {
+		return false
+	}
+	if environment && k.Bound {
 		return false
 	}
 	if !environment || k.HostKey == "" {

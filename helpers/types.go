@@ -58,15 +58,14 @@ var types = [...]Type{
 			{Secret: "GCP_ACCESS_TOKEN", Takes: googleProject},
 			{Secret: "GCP_SERVICE_ACCOUNT_JSON", Takes: googleProject},
 			{Secret: "GOOGLE_APPLICATION_CREDENTIALS_JSON", Takes: googleProject},
-			{Secret: "GOOGLE_APPLICATION_CREDENTIALS", Takes: googleProject},
+			{Secret: "GOOGLE_APPLICATION_CREDENTIALS", Takes: googleProject, Bound: true}, // content; in an environment a path
 		},
 	},
 	{
 		Name: "acr", Beta9: "azure", Computed: true, owns: isACR,
 		Keys: []KeySet{
 			{Secret: "AZURE_CLIENT_SECRET", Needs: azureApplication},
-			{Secret: "AZURE_CLIENT_CERTIFICATE_PATH", Needs: azureApplication, Takes: []string{"AZURE_CLIENT_CERTIFICATE_PASSWORD"}},
-			{Secret: "AZURE_FEDERATED_TOKEN_FILE", Needs: azureApplication},
+			{Secret: "AZURE_CLIENT_CERTIFICATE", Needs: azureApplication, File: "AZURE_CLIENT_CERTIFICATE_PATH"},
 			{Secret: "ACR_TOKEN_PASSWORD", Needs: []string{"ACR_TOKEN_NAME"}},
 		},
 	},

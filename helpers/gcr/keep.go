@@ -3,6 +3,7 @@ package gcr
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"strings"
 	"time"
 
@@ -39,8 +40,20 @@ func Keep(ctx context.Context, l helpers.Login, _ time.Time) helpers.Kept {
 		material, err = helpers.NewMaterial(t, l.Registry(), map[string]string{key: text})
 	}
 	if err != nil {
-		helpers.Advise(ctx, "the login is not kept: "+err.Error())
+		helpers.Advise(ctx, "the login is not kept: "+clause(err))
 		return helpers.Kept{}
 	}
 	return helpers.Kept{Material: material}
+}
+
+// clause is what a failure says, and what to do, without its code.
+func clause(err error) string {
+	f, ok := errors.AsType[*helpers.Failure](err)
+	if !ok {
+		return "it is malformed"
+	}
+	if f.Hint == "" {
+		return f.Text
+	}
+	return f.Text + "; " + f.Hint
 }
