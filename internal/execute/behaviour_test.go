@@ -10,7 +10,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"os/signal"
 	"strconv"
 	"strings"
@@ -121,86 +120,6 @@ func hang() int {
 	return 0
 }
 
-// spawn starts another behaviour of this binary that shares standard output
-// and error, and whatever else is given.
-func spawn(name string, attributes *syscall.SysProcAttr, files ...*os.File) error {
-	self, err := os.Executable()
-	if err != nil {
-		return err
-	}
-	cmd := exec.Command(self)
-	cmd.Args[0] = Prefix + name
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	cmd.ExtraFiles = files
-	cmd.SysProcAttr = attributes
-	return cmd.Start()
-}
-
-// leave ends with a complete answer while a grandchild holds the output open
-// and does not listen to signals. A leaver in a session of its own is out of
-// the group's reach.
-func leave(session bool) int {
-	if err := spawn("orphan", &syscall.SysProcAttr{Setsid: session}); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 3
-	}
-	conn := live("leader")
-	// The witness answers once the grandchild has shown itself.
-	if _, err := conn.Read(make([]byte, 1)); err != nil {
-		return 3
-	}
-	fmt.Print("complete")
-	return 0
-}
-
-// orphan is a grandchild that holds its parent's output, and the material, and
-// stays. Once the witness answers, it tells how much material it could read.
-func orphan() int {
-	signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE)
-	conn := live("orphan")
-	if _, err := conn.Read(make([]byte, 1)); err != nil {
-		return 0
-	}
-	read, _ := io.Copy(io.Discard, os.NewFile(3, "material"))
-	fmt.Fprintln(conn, read)
-	return 0
-}
-
-// bomb leaves several hares behind, and says so.
-func bomb() int {
-	file, err := live("bomb").File()
-	if err != nil {
-		return 3
-	}
-	for range 4 {
-		if err := spawn("hare", nil, file); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 3
-		}
-	}
-	// Hares write a byte each; the witness answers when it has seen several
-	// generations of them.
-	if _, err := file.Read(make([]byte, 1)); err != nil {
-		return 3
-	}
-	fmt.Print("complete")
-	return 0
-}
-
-// hare starts its like and ends, over and over, so that no list of process ids
-// is ever right.
-func hare() int {
-	signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE)
-	conn := os.NewFile(3, "witness")
-	if _, err := conn.Write([]byte{'h'}); err != nil {
-		return 0
-	}
-	if err := spawn("hare", nil, conn); err != nil {
-		return 3
-	}
-	return 0
-}
-
 // gate reads the material, if there is some, and waits until it is let through.
 func gate() int {
 	if os.Getenv("BETA9_CREDENTIAL_FD") != "" {
@@ -282,18 +201,6 @@ func dump() int {
 		}
 	}
 	return 0
-}
-
-// parent runs a helper that hangs, and waits to be killed.
-func parent() int {
-	folder, err := OpenFolder(os.Getenv(folderKey), Options{Types: []string{"hang"}})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 3
-	}
-	_, err = folder.Run(context.Background(), Call{Type: "hang", Verb: "get", Env: []string{socketKey + "=" + os.Getenv(socketKey)}})
-	fmt.Fprintln(os.Stderr, err)
-	return 3
 }
 
 // hardened hides from its own user and then runs a helper.

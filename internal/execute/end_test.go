@@ -7,12 +7,8 @@ import (
 	"context"
 	"errors"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"runtime"
 	"runtime/debug"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -222,97 +218,6 @@ func TestSignal(t *testing.T) {
 	if got.Stdout != nil || string(got.Stderr) != "dying" {
 		t.Errorf("returned %q and %q", got.Stdout, got.Stderr)
 	}
-}
-
-// TestGrandchildHoldsOutput has a helper give a complete answer and leave
-// somebody behind who holds its output. In the group it is killed; in a session
-// of its own it is left alone, and does not hold up the answer.
-func TestGrandchildHoldsOutput(t *testing.T) {
-	t.Parallel()
-	const much = 2 << 20
-	for _, behaviour := range []string{"linger", "escape"} {
-		t.Run(behaviour, func(t *testing.T) {
-			t.Parallel()
-			w := newWitness(t)
-			done := begin(context.Background(), behaving(t, Options{}),
-				Call{Type: behaviour, Verb: "get", Env: w.env(), Stdin: make([]byte, much), Material: make([]byte, much)})
-			leader, orphan := w.next(), w.next()
-			if leader.name != "leader" {
-				leader, orphan = orphan, leader
-			}
-			leader.release()
-			got := <-done
-			if got.err != nil || string(got.Stdout) != "complete" {
-				t.Errorf("got %q, %v", got.Stdout, got.err)
-			}
-			if behaviour == "escape" {
-				// Nobody feeds it any more either.
-				orphan.release()
-				line, _ := orphan.in.ReadString('\n')
-				if heard, err := strconv.Atoi(strings.TrimSpace(line)); err != nil || heard >= much {
-					t.Errorf("after the call it could read %q of %d bytes of material", line, much)
-				}
-			}
-			orphan.gone()
-		})
-	}
-}
-
-// TestGrandchildOutlivesDeadline has the deadline pass while leader and
-// grandchild both live.
-func TestGrandchildOutlivesDeadline(t *testing.T) {
-	t.Parallel()
-	w := newWitness(t)
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	done := begin(ctx, behaving(t, Options{}), Call{Type: "linger", Verb: "get", Env: w.env()})
-	one, other := w.next(), w.next()
-	cancel()
-	checkError(t, (<-done).err, ErrCanceled)
-	one.gone()
-	other.gone()
-}
-
-// TestBomb has a helper end while its descendants multiply. They hold one
-// connection in common, which ends with the last of them.
-func TestBomb(t *testing.T) {
-	t.Parallel()
-	w := newWitness(t)
-	done := begin(context.Background(), behaving(t, Options{}), Call{Type: "bomb", Verb: "get", Env: w.env()})
-	bomb := w.next()
-	for range 40 {
-		if _, err := bomb.in.ReadByte(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	bomb.release()
-	got := <-done
-	if got.err != nil || string(got.Stdout) != "complete" {
-		t.Errorf("got %q, %v, stderr %q", got.Stdout, got.err, got.Stderr)
-	}
-	bomb.gone()
-}
-
-// TestParentKilled kills the process that waits for a helper.
-func TestParentKilled(t *testing.T) {
-	t.Parallel()
-	if runtime.GOOS != "linux" {
-		t.Skip("only Linux tells a child that its parent died: run this test there")
-	}
-	w := newWitness(t)
-	cmd := exec.Command(filepath.Join(helpersFolder, Prefix+"parent"))
-	cmd.Args[0] = Prefix + "parent"
-	cmd.Env = append(w.env(), folderKey+"="+helpersFolder)
-	cmd.Stderr = os.Stderr
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	child := w.next()
-	if err := cmd.Process.Kill(); err != nil {
-		t.Error(err)
-	}
-	_ = cmd.Wait()
-	child.gone()
 }
 
 // TestTurns has 64 callers at once. The helpers wait until eight of them are
