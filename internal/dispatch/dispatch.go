@@ -17,6 +17,7 @@ import (
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
 	"github.com/beam-cloud/docker-credential-beta9/internal/execute"
+	"github.com/beam-cloud/docker-credential-beta9/internal/harden"
 	"github.com/beam-cloud/docker-credential-beta9/internal/serve"
 )
 
@@ -33,6 +34,7 @@ const (
 
 // Main runs the dispatcher as this process and returns the exit code.
 func Main() int {
+	_ = harden.Process() // what it protects is protected by other means as well
 	p := serve.Process{Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ()}
 	folder, err := ownFolder()
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
+	"github.com/beam-cloud/docker-credential-beta9/internal/harden"
 )
 
 // A Process is what a helper gets from whoever started it. Tests make their own.
@@ -24,6 +25,7 @@ type Process struct {
 // context, so that what is being written is finished or taken back. A verb that reads has nothing to take back and is
 // ended by the signal itself: to listen for signals costs a fifth of an empty program's whole run.
 func Main(k Kind) int {
+	_ = harden.Process() // what it protects is protected by other means as well
 	ctx := context.Background()
 	if len(os.Args) == 2 && (os.Args[1] == helpers.VerbStore || os.Args[1] == helpers.VerbErase) {
 		var stop context.CancelFunc
