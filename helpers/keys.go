@@ -91,7 +91,13 @@ func (m Material) KeySet(typ string, r Registry) (KeySet, error) {
 // FromEnvironment takes the first complete set of the type out of an environment and binds it to the registry. Keys of
 // other types are never looked at. The error is [ErrNotFound] when there is none, and a [*Failure] with [BadMaterial]
 // when a secret lacks what has to stand beside it.
+//
+// Nothing is taken for the two token URLs of Docker Hub: docker sends what it finds there to the service that issued the
+// tokens, which a password of the registry is not for.
 func (t Type) FromEnvironment(r Registry, getenv func(string) string) (Material, error) {
+	if r.token != "" {
+		return Material{}, ErrNotFound
+	}
 	k, err := t.choose(r, getenv, true)
 	if err != nil {
 		return Material{}, err
