@@ -108,7 +108,7 @@ func honest(serverURL, folder string) int {
 		if err != nil {
 			return say("bad_material: material\n", 1)
 		}
-		username, secret = m.Value("USERNAME"), m.Value("PASSWORD")
+		username, secret = m.Value("USERNAME"), m.Value("PASSWORD")+m.Value("DOCKERHUB_PASSWORD")
 		if seen(secret) {
 			return say("internal: the secret is to be seen in /proc\n", 1)
 		}
