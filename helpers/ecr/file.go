@@ -1,0 +1,23 @@
+package ecr
+
+import (
+	"errors"
+	"io"
+	"os"
+)
+
+var errLargeFile = errors.New("the file is too large")
+
+// readFile reads a file whole, if it has no more than max bytes.
+func readFile(path string, max int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, max+1))
+	if err == nil && int64(len(data)) > max {
+		return nil, errLargeFile
+	}
+	return data, err
+}

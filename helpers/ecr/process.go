@@ -1,0 +1,137 @@
+package ecr
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/beam-cloud/docker-credential-beta9/helpers"
+)
+
+const (
+	// maxOutput is the largest output of a program that is read, in bytes. The keys of a session have 1 KiB.
+	maxOutput = 64 << 10
+	// lastBreath is how long is waited for the output of a program that has ended or was killed, which its children may
+	// hold open.
+	lastBreath = 500 * time.Millisecond
+)
+
+// process is an identity whose keys a command prints
+// (https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html). What it prints is the identity of
+// the profile, and of the variables that the command names: of others that it reads nothing is known here.
+func (c *chain) process(name, command string) (identity, error) {
+	used := map[string]string{}
+	os.Expand(command, func(variable string) string {
+		used[variable] = c.machine.Getenv(variable)
+		return ""
+	})
+	parts := []string{"process", name, command}
+	for _, variable := range slices.Sorted(maps.Keys(used)) {
+		parts = append(parts, variable, used[variable])
+	}
+	source := "profile " + name
+	return identity{
+		source: source, parts: parts,
+		keys: func(ctx context.Context, _ reach) (helpers.Material, error) {
+			return c.printed(ctx, source, "its credential_process", shell(ctx, command),
+				"run the command of credential_process by hand to see why")
+		},
+	}, nil
+}
+
+// session is an identity that a person has logged in as with the aws command: SSO, or "aws login". The command keeps the
+// session and renews it, so it is asked.
+func (c *chain) session(name string, p section) (identity, error) {
+	program := find("aws", c.machine.Getenv("PATH"))
+	if program == "" {
+		return identity{}, badProfile(name, "needs the aws command, which is not on PATH", "install version 2 of the aws command")
+	}
+	parts := []string{"session", name, p["sso_account_id"], p["sso_role_name"], p["login_session"]}
+	for _, s := range []section{p, c.files.sessions[p["sso_session"]]} {
+		parts = append(parts, s["sso_start_url"], s["sso_region"])
+	}
+	login := "run: aws sso login --profile " + name
+	if p["login_session"] != "" {
+		login = "run: aws login --profile " + name
+	}
+	source := "profile " + name
+	return identity{
+		source: source, parts: parts,
+		keys: func(ctx context.Context, _ reach) (helpers.Material, error) {
+			command := exec.CommandContext(ctx, program, "configure", "export-credentials", "--profile", name, "--format", "process")
+			return c.printed(ctx, source, "the aws command", command, login)
+		},
+	}, nil
+}
+
+// printed runs a program and reads the keys that it prints. Nothing of its output is shown.
+func (c *chain) printed(ctx context.Context, source, what string, command *exec.Cmd, hint string) (helpers.Material, error) {
+	var out output
+	command.Env = append([]string{}, c.machine.Environ...) // not nil, which would stand for this process's own
+	command.Stdout = &out
+	command.WaitDelay = lastBreath
+	group(command)
+	err := command.Run()
+	if errors.Is(err, exec.ErrWaitDelay) {
+		err = nil // it has ended well; a child of it held its output
+	}
+	exit, exited := errors.AsType[*exec.ExitError](err)
+	switch {
+	case ctx.Err() == context.Canceled:
+		return helpers.Material{}, helpers.Fail(helpers.Canceled, what+" was ended", "")
+	case ctx.Err() != nil:
+		return helpers.Material{}, helpers.Fail(helpers.Timeout, what+" did not end before the deadline", hint)
+	case out.full:
+		return helpers.Material{}, helpers.Fail(helpers.BadAnswer, what+" printed more than 64 KiB", hint)
+	case exited:
+		return helpers.Material{}, helpers.Fail(helpers.LoginRequired,
+			what+" ended with "+exit.ProcessState.String()+" and without keys", hint)
+	case err != nil:
+		return helpers.Material{}, &helpers.Failure{
+			Reason: helpers.BadMaterial, Text: what + " cannot be run", Hint: hint, Cause: err,
+		}
+	}
+	var v struct {
+		Version                                    int
+		AccessKeyID, SecretAccessKey, SessionToken string
+	}
+	if json.Unmarshal(out.data, &v) != nil || v.Version != 1 {
+		return helpers.Material{}, helpers.Fail(helpers.BadAnswer, what+" printed something that is not keys in version 1", hint)
+	}
+	return newKeys(c.registry, source, v.AccessKeyID, v.SecretAccessKey, v.SessionToken)
+}
+
+// output keeps what a program prints, up to a limit. What goes beyond ends the program by a closed pipe.
+type output struct {
+	data []byte
+	full bool
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	if o.full = o.full || len(o.data)+len(p) > maxOutput; o.full {
+		return 0, errors.New("output of more than " + strconv.Itoa(maxOutput) + " bytes")
+	}
+	o.data = append(o.data, p...)
+	return len(p), nil
+}
+
+// find looks for a program in the absolute folders of a PATH, which need not be that of this process. It returns nothing when
+// there is none.
+func find(name, path string) string {
+	for _, folder := range filepath.SplitList(path) {
+		if !filepath.IsAbs(folder) {
+			continue
+		}
+		if program, err := exec.LookPath(filepath.Join(folder, name)); err == nil {
+			return program
+		}
+	}
+	return ""
+}
