@@ -101,7 +101,7 @@ func (b *BuildEnvironment) fill() error {
 	if b.provider.options.Policy == Ambient {
 		return nil
 	}
-	b.socket, err = listener.Listen(filepath.Join(b.folder, "s"), b)
+	b.socket, err = listener.Listen(b.socketPath(), b)
 	return err
 }
 
@@ -122,57 +122,46 @@ func (b *BuildEnvironment) authFile() ([]byte, error) {
 // only with the environment of [BuildEnvironment.Environ].
 func (b *BuildEnvironment) AuthFile() string { return filepath.Join(b.folder, "config.json") }
 
-// own are the variables of an environment that say where credentials come from. Their values are never those of base.
-var own = []string{
-	"BETA9_CREDENTIAL_", // all of them
-	"DOCKER_AUTH_CONFIG=", "DOCKER_CONFIG=", "REGISTRY_AUTH_FILE=",
-}
+// clients are the variables that tell docker and its relatives where credentials come from.
+var clients = []string{"DOCKER_AUTH_CONFIG", "DOCKER_CONFIG", "REGISTRY_AUTH_FILE"}
 
 // Environ returns the environment for a program of the build: that of base, as os.Environ returns it, with PATH led by
-// the folder of the helpers, and with the variables that lead to the auth file and the socket in the place of those that
-// may lead elsewhere. Under the policy Isolated HOME and XDG_CONFIG_HOME lead to the private folder too, because skopeo,
-// podman and buildah fall back to auth files in there; XDG_DATA_HOME keeps the place of a rootless user's images.
+// the folder of the helpers, and with the variables that lead to the auth file in the place of those that lead
+// elsewhere. Under the policy Isolated those of the helpers themselves are replaced as well, and HOME and
+// XDG_CONFIG_HOME lead to the private folder, because skopeo, podman and buildah fall back to auth files in there;
+// XDG_DATA_HOME keeps the place of a rootless user's images.
 func (b *BuildEnvironment) Environ(base []string) []string {
-	path, home, data := "", "", ""
+	isolated := b.provider.options.Policy == Isolated
+	was := make(map[string]string) // what the new values depend on
 	env := slices.DeleteFunc(slices.Clone(base), func(entry string) bool {
 		key, value, _ := strings.Cut(entry, "=")
-		switch {
-		case key == "PATH":
-			path = value
-			return true
-		case key == "HOME":
-			home = value
-		case key == "XDG_DATA_HOME":
-			data = value
+		switch key {
+		case "PATH", "HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME":
+			was[key] = value
+			return key == "PATH" || isolated && key != "XDG_DATA_HOME"
 		}
-		return slices.ContainsFunc(own, func(prefix string) bool { return strings.HasPrefix(entry, prefix) })
+		return slices.Contains(clients, key) || isolated && strings.HasPrefix(key, "BETA9_CREDENTIAL_") ||
+			key == mapVariable && b.provider.options.MapFile != ""
 	})
-	folder := b.provider.options.Folder
-	if path != "" {
-		path = string(filepath.ListSeparator) + path
+	path := b.provider.options.Folder
+	if was["PATH"] != "" {
+		path += string(filepath.ListSeparator) + was["PATH"]
 	}
-	env = append(env, "PATH="+folder+path, "DOCKER_CONFIG="+b.folder, "REGISTRY_AUTH_FILE="+b.AuthFile())
+	env = append(env, "PATH="+path, "DOCKER_CONFIG="+b.folder, "REGISTRY_AUTH_FILE="+b.AuthFile())
 	if file := b.provider.options.MapFile; file != "" {
-		env = append(env, "BETA9_CREDENTIAL_REGISTRIES="+file)
+		env = append(env, mapVariable+"="+file)
 	}
-	if b.provider.options.Policy == Ambient {
+	if !isolated {
 		return env
 	}
-	env = without(env, "HOME", "XDG_CONFIG_HOME")
-	if data == "" && home != "" {
-		env = append(env, "XDG_DATA_HOME="+filepath.Join(home, ".local", "share"))
+	if was["XDG_DATA_HOME"] == "" && was["HOME"] != "" {
+		env = append(env, "XDG_DATA_HOME="+filepath.Join(was["HOME"], ".local", "share"))
 	}
-	return append(env, "HOME="+b.folder, "XDG_CONFIG_HOME="+b.folder,
-		"BETA9_CREDENTIAL_SOCKET="+filepath.Join(b.folder, "s"),
+	return append(env, "HOME="+b.folder, "XDG_CONFIG_HOME="+b.folder, "BETA9_CREDENTIAL_SOCKET="+b.socketPath(),
 		"BETA9_CREDENTIAL_AMBIENT=off", "BETA9_CREDENTIAL_CACHE=off")
 }
 
-func without(env []string, keys ...string) []string {
-	return slices.DeleteFunc(env, func(entry string) bool {
-		key, _, _ := strings.Cut(entry, "=")
-		return slices.Contains(keys, key)
-	})
-}
+func (b *BuildEnvironment) socketPath() string { return filepath.Join(b.folder, "s") }
 
 // Material makes a build environment the Source of its socket: it yields what the registries of the build need.
 func (b *BuildEnvironment) Material(ctx context.Context, r helpers.Registry) (helpers.Material, error) {

@@ -12,6 +12,9 @@ import (
 	"github.com/beam-cloud/docker-credential-beta9/internal/execute"
 )
 
+// mapVariable names the map file to a helper.
+const mapVariable = "BETA9_CREDENTIAL_REGISTRIES"
+
 // maxHint is the longest hint that is taken over from a helper, in bytes: a few lines of a terminal.
 const maxHint = 512
 
@@ -57,7 +60,7 @@ func (p *Provider) environ(ctx context.Context, trusted bool) []string {
 		env = append(env, "BETA9_CREDENTIAL_CACHE=off")
 	}
 	if p.options.MapFile != "" {
-		env = append(env, "BETA9_CREDENTIAL_REGISTRIES="+p.options.MapFile)
+		env = append(env, mapVariable+"="+p.options.MapFile)
 	}
 	if end, ok := ctx.Deadline(); ok {
 		// A tenth is left for the start of the process and for its last words.

@@ -22,7 +22,8 @@ func Ask(ctx context.Context, path string, r helpers.Registry) (helpers.Material
 		return helpers.Material{}, helpers.Fail(helpers.BadRequest, "the path of the credential socket is not absolute", "")
 	}
 	m, err := ask(ctx, path, r)
-	if err == nil && (m.Registry().Identity() != r.Identity() || !m.Scope().Covers(r.Scope())) {
+	// Without a scope nothing is known of the repository, and the material counts, as in Material.Bound.
+	if err == nil && (m.Registry().Identity() != r.Identity() || r.Scope() != "" && !m.Scope().Covers(r.Scope())) {
 		return helpers.Material{}, helpers.Fail(helpers.WrongHost, "the credential socket gave the material of another registry", "")
 	}
 	return m, outcome(ctx, err)

@@ -149,6 +149,9 @@ func TestMaterialOfAnotherRegistryIsRefused(t *testing.T) {
 	t.Parallel()
 	m := material(t, registry(t, "registry.example.com"), "canary").WithScope("acme")
 	path := listen(t, source(func(context.Context, helpers.Registry) (helpers.Material, error) { return m, nil }))
+	if _, err := socket.Ask(t.Context(), path, registry(t, "registry.example.com")); err != nil {
+		t.Errorf("a registry whose scope is not known: %v", err)
+	}
 	for _, name := range []string{"other.example.com", "registry.example.com:5000", "registry.example.com/acmeevil/x"} {
 		if _, err := socket.Ask(t.Context(), path, registry(t, name)); !errors.Is(err, helpers.WrongHost) {
 			t.Errorf("%s: %v", name, err)

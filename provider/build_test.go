@@ -1,0 +1,255 @@
+//go:build linux || darwin
+
+package provider
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/beam-cloud/docker-credential-beta9/helpers"
+	"github.com/beam-cloud/docker-credential-beta9/internal/socket"
+)
+
+// shortTemp is a folder whose path leaves room for that of a socket.
+func shortTemp(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "b")
+	must(t, err)
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+// of returns the value of a variable, the last one if there are several.
+func of(env []string, name string) string {
+	for _, entry := range slices.Backward(env) {
+		if value, ok := strings.CutPrefix(entry, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+func empty(t *testing.T, dir string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 0 {
+		t.Errorf("left behind: %v, %v", entries, err)
+	}
+}
+
+func TestBuildEnvironment(t *testing.T) {
+	t.Parallel()
+	temp := shortTemp(t)
+	f := newFolder(t, "honest")
+	p := f.provider(Options{
+		Source:  Materials{material(t, here+"/acme", canary), material(t, "localhost:5000", canary), material(t, "third.example.com", canary)},
+		Network: Network{HTTPSProxy: "http://proxy:1"}, TempFolder: temp,
+	})
+	b, err := p.BuildEnvironment(t.Context(), here+"/acme/base:1", "localhost:5000/tool", "ubuntu", "mcr.microsoft.com/dotnet/sdk:9.0", here+"/acme/other")
+	must(t, err)
+	base := []string{
+		"PATH=/usr/bin:/bin", "HOME=/home/me", "LANG=C", "DOCKER_CONFIG=/home/me/.docker", "REGISTRY_AUTH_FILE=/home/me/auth.json",
+		"DOCKER_AUTH_CONFIG={}", "BETA9_CREDENTIAL_FILE=/home/me/material", "XDG_CONFIG_HOME=/home/me/.config",
+	}
+	env := b.Environ(base)
+	folder := of(env, "DOCKER_CONFIG")
+
+	for name, want := range map[string]string{
+		"PATH": f.path + ":/usr/bin:/bin", "LANG": "C", "REGISTRY_AUTH_FILE": filepath.Join(folder, "config.json"),
+		"DOCKER_AUTH_CONFIG": "", "BETA9_CREDENTIAL_FILE": "", "BETA9_CREDENTIAL_AMBIENT": "off", "BETA9_CREDENTIAL_CACHE": "off",
+		"HOME": folder, "XDG_CONFIG_HOME": folder, "XDG_DATA_HOME": "/home/me/.local/share",
+	} {
+		if got := of(env, name); got != want {
+			t.Errorf("%s=%s, want %s", name, got, want)
+		}
+	}
+	seen := map[string]int{}
+	for _, entry := range env {
+		key, _, _ := strings.Cut(entry, "=")
+		seen[key]++
+		if seen[key] > 1 {
+			t.Errorf("%s is there twice", key)
+		}
+	}
+
+	var config struct {
+		CredHelpers map[string]string          `json:"credHelpers"`
+		Auths       map[string]json.RawMessage `json:"auths"`
+	}
+	data, err := os.ReadFile(b.AuthFile())
+	must(t, err)
+	must(t, json.Unmarshal(data, &config))
+	want := map[string]string{
+		here: "beta9-generic", "localhost:5000": "beta9-generic",
+		"docker.io": "beta9-dockerhub", "https://index.docker.io/v1/": "beta9-dockerhub", "registry-1.docker.io": "beta9-dockerhub",
+	}
+	if !maps.Equal(config.CredHelpers, want) || len(config.Auths) != 0 {
+		t.Errorf("auth file: %v", config)
+	}
+
+	// Nothing secret lies in the folder or in the environment, and nobody else may look.
+	must(t, filepath.WalkDir(folder, func(path string, d os.DirEntry, err error) error {
+		must(t, err)
+		info, err := d.Info()
+		must(t, err)
+		if info.Mode().Perm()&0o077 != 0 {
+			t.Errorf("%s has mode %v", path, info.Mode())
+		}
+		if info.Mode().IsRegular() {
+			data, err := os.ReadFile(path)
+			must(t, err)
+			if strings.Contains(string(data), canary) {
+				t.Errorf("%s holds a secret", path)
+			}
+		}
+		return nil
+	}))
+	if strings.Contains(strings.Join(env, "\n"), canary) {
+		t.Error("the environment holds a secret")
+	}
+
+	path := of(env, "BETA9_CREDENTIAL_SOCKET")
+	for name, have := range map[string]bool{
+		here: true, "localhost:5000": true, here + "/acme/base": true, here + "/other": false,
+		"docker.io": false, "third.example.com": false, // the tenant has something for it, but the build does not name it
+	} {
+		m, err := socket.Ask(t.Context(), path, registry(t, name))
+		if have && (err != nil || m.Value("PASSWORD") != canary) || !have && !helpers.IsNotFound(err) {
+			t.Errorf("asked for %s: %v", name, err)
+		}
+	}
+
+	must(t, b.Close())
+	must(t, b.Close())
+	empty(t, temp)
+	if _, err := socket.Ask(t.Context(), path, registry(t, here)); !errors.Is(err, helpers.Unreachable) {
+		t.Errorf("after Close: %v", err)
+	}
+	f.wantRuns(0)
+}
+
+func TestBuildEnvironmentFollowsTheSource(t *testing.T) {
+	t.Parallel()
+	s := &tenant{material: material(t, here, "first")}
+	p := newFolder(t, "honest").provider(Options{Source: s, TempFolder: shortTemp(t)})
+	b, err := p.BuildEnvironment(t.Context(), here+"/app")
+	must(t, err)
+	defer b.Close()
+	path := of(b.Environ(nil), "BETA9_CREDENTIAL_SOCKET")
+	s.set(material(t, here, "second"), nil)
+	if m, err := socket.Ask(t.Context(), path, registry(t, here)); err != nil || m.Value("PASSWORD") != "second" {
+		t.Errorf("after rotation: %v", err)
+	}
+	s.set(helpers.Material{}, helpers.Fail(helpers.Unavailable, "the store is away", ""))
+	if _, err := socket.Ask(t.Context(), path, registry(t, here)); !errors.Is(err, helpers.Unavailable) {
+		t.Errorf("while the store is away: %v", err)
+	}
+}
+
+func TestBuildEnvironmentRefuses(t *testing.T) {
+	t.Parallel()
+	temp := shortTemp(t)
+	f := newFolder(t, "honest")
+	p := f.provider(Options{TempFolder: temp, Source: source(func(ctx context.Context, r helpers.Registry) (helpers.Material, error) {
+		if r.Host() == "away.example.com" {
+			return helpers.Material{}, helpers.Fail(helpers.Unavailable, "the store is away", "")
+		}
+		return Materials{material(t, here+"/acme", "a"), material(t, here+"/other", "b")}.Material(ctx, r)
+	})})
+	tests := map[string]struct {
+		references []string
+		want       helpers.Reason
+	}{
+		"not a reference":      {[]string{here + "/app", "https://" + here + "/app"}, helpers.BadRequest},
+		"a store that is away": {[]string{here + "/acme/app", "away.example.com/app"}, helpers.Unavailable},
+		"two for one registry": {[]string{here + "/acme/app", here + "/other/app"}, helpers.BadRequest},
+		"one and none":         {[]string{here + "/acme/app", here + "/third/app"}, helpers.BadRequest},
+	}
+	for name, tt := range tests {
+		b, err := p.BuildEnvironment(t.Context(), tt.references...)
+		if err == nil {
+			b.Close()
+		}
+		if helpers.ReasonOf(err) != tt.want {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	nowhere := f.provider(Options{Source: Materials{}, TempFolder: filepath.Join(temp, "missing")})
+	if _, err := nowhere.BuildEnvironment(t.Context(), here+"/app"); !errors.Is(err, helpers.StoreFailed) {
+		t.Errorf("without a folder for temporary files: %v", err)
+	}
+	deep := filepath.Join(temp, strings.Repeat("d", 100))
+	must(t, os.Mkdir(deep, 0o700))
+	far := f.provider(Options{Source: Materials{}, TempFolder: deep})
+	if _, err := far.BuildEnvironment(t.Context(), here+"/app"); !errors.Is(err, helpers.BadRequest) {
+		t.Errorf("with a path that is too long for a socket: %v", err)
+	}
+	empty(t, deep)
+	must(t, os.Remove(deep))
+	empty(t, temp)
+}
+
+func TestBuildEnvironmentEnds(t *testing.T) {
+	t.Parallel()
+	make := func(t *testing.T, ctx context.Context) (*Provider, *BuildEnvironment, string) {
+		t.Helper()
+		temp := shortTemp(t)
+		p := newFolder(t, "honest").provider(Options{Source: Materials{material(t, here, canary)}, TempFolder: temp})
+		b, err := p.BuildEnvironment(ctx, here+"/app")
+		must(t, err)
+		return p, b, temp
+	}
+	t.Run("with the context", func(t *testing.T) {
+		t.Parallel()
+		ctx, cancel := context.WithCancel(t.Context())
+		_, b, temp := make(t, ctx)
+		cancel()
+		must(t, b.Close()) // waits for what the end of the context has begun
+		empty(t, temp)
+	})
+	t.Run("with the provider", func(t *testing.T) {
+		t.Parallel()
+		p, _, temp := make(t, t.Context())
+		must(t, p.Close())
+		empty(t, temp)
+		if _, err := p.BuildEnvironment(t.Context(), here+"/app"); !errors.Is(err, helpers.Canceled) {
+			t.Errorf("after Close: %v", err)
+		}
+		empty(t, temp)
+	})
+	t.Run("with a panic", func(t *testing.T) {
+		t.Parallel()
+		_, b, temp := make(t, t.Context())
+		func() {
+			defer func() { recover() }()
+			defer b.Close()
+			panic("a build went wrong")
+		}()
+		empty(t, temp)
+	})
+}
+
+func TestAmbientBuildEnvironmentHasNoSocket(t *testing.T) {
+	t.Parallel()
+	temp := shortTemp(t)
+	p := newFolder(t, "honest").provider(Options{Policy: Ambient, TempFolder: temp})
+	b, err := p.BuildEnvironment(t.Context(), here+"/app")
+	must(t, err)
+	env := b.Environ([]string{"HOME=/home/me", "BETA9_CREDENTIAL_HOME=/elsewhere"})
+	for name, want := range map[string]string{
+		"HOME": "/home/me", "BETA9_CREDENTIAL_SOCKET": "", "BETA9_CREDENTIAL_AMBIENT": "", "BETA9_CREDENTIAL_HOME": "/elsewhere",
+	} {
+		if got := of(env, name); got != want {
+			t.Errorf("%s=%s, want %s", name, got, want)
+		}
+	}
+	must(t, b.Close())
+	empty(t, temp)
+}
