@@ -9,5 +9,5 @@ import (
 )
 
 func main() {
-	os.Exit(serve.Main(serve.Kind{Type: "dockerhub", Exchanger: dockerhub.Exchanger{}, Keep: dockerhub.Keep}))
+	os.Exit(serve.Main(serve.Kind{Type: "dockerhub", Exchanger: dockerhub.New, Keep: dockerhub.Keep}))
 }

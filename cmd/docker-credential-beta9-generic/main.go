@@ -9,5 +9,5 @@ import (
 )
 
 func main() {
-	os.Exit(serve.Main(serve.Kind{Type: "generic", Exchanger: generic.Exchanger{}, Keep: generic.Keep}))
+	os.Exit(serve.Main(serve.Kind{Type: "generic", Exchanger: generic.New, Keep: generic.Keep}))
 }

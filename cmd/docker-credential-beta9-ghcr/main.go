@@ -9,5 +9,5 @@ import (
 )
 
 func main() {
-	os.Exit(serve.Main(serve.Kind{Type: "ghcr", Exchanger: ghcr.Exchanger{}, Keep: ghcr.Keep}))
+	os.Exit(serve.Main(serve.Kind{Type: "ghcr", Exchanger: ghcr.New, Keep: ghcr.Keep}))
 }

@@ -9,5 +9,5 @@ import (
 )
 
 func main() {
-	os.Exit(serve.Main(serve.Kind{Type: "ngc", Exchanger: ngc.Exchanger{}, Keep: ngc.Keep}))
+	os.Exit(serve.Main(serve.Kind{Type: "ngc", Exchanger: ngc.New, Keep: ngc.Keep}))
 }

@@ -15,6 +15,9 @@ const organisationPrefix = "dckr_oat_"
 // Exchanger is the [helpers.Exchanger] of Docker Hub. A credential of it does not expire and costs no call.
 type Exchanger struct{}
 
+// New returns the exchanger; it needs nothing of the machine.
+func New(helpers.Machine) helpers.Exchanger { return Exchanger{} }
+
 // Exchange takes the first pair of user name and secret that the material holds whole.
 func (Exchanger) Exchange(ctx context.Context, r helpers.Registry, m helpers.Material) (helpers.Credential, error) {
 	k, err := m.KeySet("dockerhub", r)

@@ -13,6 +13,9 @@ import (
 // expire and costs no call.
 type Exchanger struct{}
 
+// New returns the exchanger; it needs nothing of the machine.
+func New(helpers.Machine) helpers.Exchanger { return Exchanger{} }
+
 // Exchange takes the first pair of user name and password that the material holds whole. Some services prescribe the
 // user name, or want the token in both places.
 func (Exchanger) Exchange(ctx context.Context, r helpers.Registry, m helpers.Material) (helpers.Credential, error) {

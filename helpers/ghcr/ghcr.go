@@ -21,6 +21,9 @@ const (
 // expires is not to be seen from it.
 type Exchanger struct{}
 
+// New returns the exchanger; it needs nothing of the machine.
+func New(helpers.Machine) helpers.Exchanger { return Exchanger{} }
+
 // Exchange takes the first token that the material holds. The user name is the one beside it, and never the token.
 func (Exchanger) Exchange(ctx context.Context, r helpers.Registry, m helpers.Material) (helpers.Credential, error) {
 	k, err := m.KeySet("ghcr", r)

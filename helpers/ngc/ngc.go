@@ -19,6 +19,9 @@ const (
 // Exchanger is the [helpers.Exchanger] of NVIDIA's registry. A credential of it does not expire and costs no call.
 type Exchanger struct{}
 
+// New returns the exchanger; it needs nothing of the machine.
+func New(helpers.Machine) helpers.Exchanger { return Exchanger{} }
+
 // Exchange takes the first key that the material holds.
 func (Exchanger) Exchange(ctx context.Context, r helpers.Registry, m helpers.Material) (helpers.Credential, error) {
 	k, err := m.KeySet("ngc", r)

@@ -11,12 +11,12 @@ import (
 type Kind struct {
 	// Type is the name of the helper's row in the table of types.
 	Type string
-	// Exchanger makes credentials out of material.
-	Exchanger helpers.Exchanger
+	// Exchanger returns what makes credentials out of material.
+	Exchanger func(helpers.Machine) helpers.Exchanger
 	// Keep decides what is kept of a login that a client gives to be stored.
 	Keep func(ctx context.Context, l helpers.Login, now time.Time) helpers.Kept
 	// Share returns what tokens made of the material may be shared by. It is nil for a type whose credentials are not
-	// computed, since there is nothing to be cached.
+	// computed: they are not cached.
 	Share func(m *helpers.Map, r helpers.Registry, material helpers.Material) helpers.Key
 	// Ambient returns the machine's own identity. It is nil for a type that has none.
 	Ambient func(helpers.Machine) helpers.Keyed

@@ -1,7 +1,7 @@
 // Package serve is the main of every helper: it reads a request from stdin, finds the credential and answers on stdout,
 // within one deadline.
 //
-//	func main() { os.Exit(serve.Main(serve.Kind{Type: "ngc", Exchanger: ngc.Exchanger{}, Keep: ngc.Keep})) }
+//	func main() { os.Exit(serve.Main(serve.Kind{Type: "ngc", Exchanger: ngc.New, Keep: ngc.Keep})) }
 package serve
 
 import (

@@ -22,10 +22,10 @@ const none = "credentials not found in native keychain\n"
 
 // kinds are the static helpers, put together as their mains do.
 var kinds = map[string]serve.Kind{
-	"dockerhub": {Type: "dockerhub", Exchanger: dockerhub.Exchanger{}, Keep: dockerhub.Keep},
-	"ghcr":      {Type: "ghcr", Exchanger: ghcr.Exchanger{}, Keep: ghcr.Keep},
-	"ngc":       {Type: "ngc", Exchanger: ngc.Exchanger{}, Keep: ngc.Keep},
-	"generic":   {Type: "generic", Exchanger: generic.Exchanger{}, Keep: generic.Keep},
+	"dockerhub": {Type: "dockerhub", Exchanger: dockerhub.New, Keep: dockerhub.Keep},
+	"ghcr":      {Type: "ghcr", Exchanger: ghcr.New, Keep: ghcr.Keep},
+	"ngc":       {Type: "ngc", Exchanger: ngc.New, Keep: ngc.Keep},
+	"generic":   {Type: "generic", Exchanger: generic.New, Keep: generic.Keep},
 }
 
 // printed is what a call left behind.

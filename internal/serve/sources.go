@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
+	"github.com/beam-cloud/docker-credential-beta9/internal/cache"
 	"github.com/beam-cloud/docker-credential-beta9/internal/folders"
 	"github.com/beam-cloud/docker-credential-beta9/internal/socket"
 )
@@ -118,22 +119,80 @@ func (c *call) ambient(ctx context.Context, m *helpers.Map, r helpers.Registry) 
 		helpers.LeaveSource(ctx, "machine", AmbientVariable+" is off")
 		return helpers.Credential{}, helpers.ErrNotFound
 	}
-	return c.kind.Ambient(c.machine(m)).Token(ctx, r)
+	return c.cache().Source(c.kind.Ambient(c.machine(m))).Token(ctx, r)
 }
 
 func (c *call) machine(m *helpers.Map) helpers.Machine {
 	return helpers.Machine{Getenv: c.process.Getenv, Environ: c.process.Environ, Map: m}
 }
 
-// exchange makes a credential out of material.
-func (c *call) exchange(ctx context.Context, _ *helpers.Map, r helpers.Registry, material helpers.Material, source string) (helpers.Credential, error) {
+func (c *call) cache() *cache.Cache { return cache.Open(c.kind.Type, c.process.Getenv, time.Now) }
+
+// exchange makes a credential out of material, or takes the one that was made of it before.
+func (c *call) exchange(ctx context.Context, m *helpers.Map, r helpers.Registry, material helpers.Material, source string) (helpers.Credential, error) {
 	helpers.TakeSource(ctx, source)
-	credential, err := c.kind.Exchanger.Exchange(ctx, r, material)
+	var from helpers.TokenSource = exchanged{c.kind, c.machine(m), material}
+	if c.kind.Share != nil {
+		from = c.cache().Source(exchanged{c.kind, c.machine(m), material})
+	}
+	credential, err := from.Token(ctx, r)
 	return credential.WithSource(source), err
 }
 
-// forget drops the cached tokens for a registry.
-func (c *call) forget(context.Context, helpers.Registry) error { return nil }
+// exchanged yields the credentials that one material makes.
+type exchanged struct {
+	kind     Kind
+	machine  helpers.Machine
+	material helpers.Material
+}
+
+// Token makes a credential.
+func (e exchanged) Token(ctx context.Context, r helpers.Registry) (helpers.Credential, error) {
+	return e.kind.Exchanger(e.machine).Exchange(ctx, r, e.material)
+}
+
+// Key returns what the tokens of the material may be shared by. Material that may not be used for the registry shares
+// nothing: the exchanger will refuse it.
+func (e exchanged) Key(_ context.Context, r helpers.Registry) (helpers.Key, error) {
+	if e.material.Bound(e.kind.Type, r) != nil {
+		return helpers.Key{}, nil
+	}
+	return e.kind.Share(e.machine.Map, r, e.material), nil
+}
+
+// forget drops the cached tokens for a registry: those of every source that has something for it, so that whichever
+// answers next makes a new one.
+func (c *call) forget(ctx context.Context, m *helpers.Map, r helpers.Registry, stored helpers.Material) error {
+	if c.kind.Share == nil {
+		return nil
+	}
+	sources := []helpers.Keyed{}
+	if !stored.IsZero() {
+		sources = append(sources, exchanged{c.kind, c.machine(m), stored})
+	}
+	if source := c.explicit(); source != nil {
+		if material, err := source.Material(ctx, r); err == nil {
+			sources = append(sources, exchanged{c.kind, c.machine(m), material})
+		}
+	} else {
+		if material, err := c.fromEnvironment(ctx, r); err == nil {
+			sources = append(sources, exchanged{c.kind, c.machine(m), material})
+		}
+		if c.kind.Ambient != nil && c.process.Getenv(AmbientVariable) != "off" {
+			sources = append(sources, c.kind.Ambient(c.machine(m)))
+		}
+	}
+	for _, source := range sources {
+		key, err := source.Key(ctx, r)
+		if err != nil {
+			continue // a source that cannot tell what it would ask for has nothing in the cache
+		}
+		if err := c.cache().Forget(ctx, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // An explicit source is where material is read from when the environment says where.
 type explicit struct {

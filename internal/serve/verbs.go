@@ -30,7 +30,8 @@ func (c *call) store(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	switch _, err := c.mine(ctx, l.Registry()); {
+	m, err := c.mine(ctx, l.Registry())
+	switch {
 	case helpers.IsNotFound(err):
 		return helpers.Fail(helpers.WrongHost, l.Registry().Identity()+" is not a registry of "+c.name(),
 			"let beta9-credentials configure docker choose the helper")
@@ -40,13 +41,14 @@ func (c *call) store(ctx context.Context) error {
 	if c.explicit() != nil {
 		return helpers.Fail(helpers.BadRequest, "a login is not stored where the material is given by the environment", "")
 	}
-	if c.kind.Keep(ctx, l, time.Now()).IsZero() {
+	kept := c.kind.Keep(ctx, l, time.Now())
+	if kept.IsZero() {
 		return nil // docker login must not fail for a token that is of no use later
 	}
 	if err := c.logins().Put(ctx, c.kind.Type, l); err != nil {
 		return err
 	}
-	return c.forget(ctx, l.Registry())
+	return c.forget(ctx, m, l.Registry(), kept.Material)
 }
 
 // erase removes what is stored for a registry. That nothing is, and that the registry is another helper's, is no error:
@@ -56,18 +58,23 @@ func (c *call) erase(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	switch _, err := c.mine(ctx, r); {
+	m, err := c.mine(ctx, r)
+	switch {
 	case helpers.IsNotFound(err):
 		return nil
 	case err != nil:
 		return err
 	}
+	var stored helpers.Material
 	if c.explicit() == nil {
+		if l, err := c.logins().Get(ctx, c.kind.Type, r); err == nil {
+			stored = c.kind.Keep(ctx, l, time.Now()).Material
+		}
 		if err := c.logins().Delete(ctx, c.kind.Type, r); err != nil {
 			return err
 		}
 	}
-	return c.forget(ctx, r)
+	return c.forget(ctx, m, r, stored)
 }
 
 // list names the stored logins. It never fails, because clients that list cannot go on after a failure.

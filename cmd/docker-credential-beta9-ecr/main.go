@@ -1,0 +1,20 @@
+// Command docker-credential-beta9-ecr is the credential helper for Amazon's Elastic Container Registry.
+package main
+
+import (
+	"os"
+
+	"github.com/beam-cloud/docker-credential-beta9/helpers"
+	"github.com/beam-cloud/docker-credential-beta9/helpers/ecr"
+	"github.com/beam-cloud/docker-credential-beta9/internal/serve"
+)
+
+func main() {
+	os.Exit(serve.Main(serve.Kind{
+		Type:      "ecr",
+		Exchanger: func(m helpers.Machine) helpers.Exchanger { return ecr.Exchanger{Machine: m} },
+		Keep:      ecr.Keep,
+		Share:     ecr.Share,
+		Ambient:   ecr.Ambient,
+	}))
+}
