@@ -18,7 +18,12 @@ func FromEnvironment(workspace, reference string, getenv func(string) string) (S
 	if err != nil {
 		return Secret{}, err
 	}
-	r := ref.Registry().WithScope("")
+	return FromEnvironmentFor(workspace, ref.Registry(), getenv)
+}
+
+// FromEnvironmentFor is [FromEnvironment] for a registry that is known already. Its scope does not count.
+func FromEnvironmentFor(workspace string, r helpers.Registry, getenv func(string) string) (Secret, error) {
+	r = r.WithScope("")
 	t, ok := helpers.Lookup(r)
 	if !ok {
 		return Secret{}, ErrNotFound

@@ -11,7 +11,8 @@ import (
 //
 // Implementations are safe for concurrent use, also by several processes.
 type Store interface {
-	// Get returns the secret of a name.
+	// Get returns the secret of a name. Beside [ErrSealed] it returns the name and the version of the record, so that it
+	// can be replaced or deleted.
 	Get(ctx context.Context, workspace, name string) (Secret, error)
 	// Put writes a secret if its version is still the one of s, where 0 stands for "there is none", and returns it
 	// with its new version and times. The error is [ErrConflict] when another writer was faster.

@@ -5,16 +5,14 @@ import (
 	"context"
 	"database/sql"
 	"embed"
-	"errors"
 	"io/fs"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 
-	"github.com/beam-cloud/docker-credential-beta9/helpers"
 	"github.com/beam-cloud/docker-credential-beta9/secrets"
+	"github.com/beam-cloud/docker-credential-beta9/secrets/internal/pg"
 	"github.com/beam-cloud/docker-credential-beta9/secrets/internal/rows"
 )
 
@@ -28,9 +26,6 @@ type Store = rows.Store
 // migrating is the advisory lock that is held while tables are made; a number that nobody else has a reason to use.
 const migrating = 0x62657461_63726564
 
-// maxConnections bounds what one process takes of the server, whose default for everybody is 100.
-const maxConnections = 16
-
 // Open opens the store in a database in which [Migrate] was run. dsn is a URL or a list of settings, see
 // https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING; it is not quoted in errors. Close the
 // store after use.
@@ -39,7 +34,7 @@ func Open(ctx context.Context, dsn string, k *secrets.Keyring) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := rows.New(ctx, db, k, rows.Dialect{Share: " FOR SHARE", Hint: hint})
+	s, err := rows.New(ctx, db, k, rows.Dialect{Share: " FOR SHARE", Hint: pg.Hint})
 	if err != nil {
 		db.Close()
 	}
@@ -56,12 +51,12 @@ func Migrate(ctx context.Context, dsn string) error {
 	defer db.Close()
 	files, err := fs.Sub(migrations, "migrations")
 	if err == nil {
-		err = rows.Locked(ctx, db, migrating, func() error {
+		err = pg.Locked(ctx, db, migrating, func() error {
 			return rows.Migrate(ctx, db, goose.DialectPostgres, files, "cred_version")
 		})
 	}
 	if err != nil {
-		return secrets.Unavailable(database{}, err, hint(err))
+		return secrets.Unavailable(database{}, err, pg.Hint(err))
 	}
 	return nil
 }
@@ -73,35 +68,10 @@ func (database) String() string { return "the store in PostgreSQL" }
 func open(dsn string) (*sql.DB, error) {
 	config, err := pgx.ParseConfig(dsn)
 	if err != nil {
-		return nil, &helpers.Failure{
-			Reason: helpers.BadRequest,
-			Text:   "the address of the PostgreSQL database cannot be understood",
-			Hint:   "write it as postgres://user@host/database, with the password in a passfile or PGPASSWORD",
-			Cause:  err,
-		}
+		return nil, pg.BadAddress(err)
 	}
 	db := stdlib.OpenDB(*config)
-	db.SetMaxOpenConns(maxConnections)
-	db.SetMaxIdleConns(maxConnections)
+	db.SetMaxOpenConns(pg.MaxConnections)
+	db.SetMaxIdleConns(pg.MaxConnections)
 	return db, nil
-}
-
-// hint says what to do about the errors that a person can do something about; the codes are those of
-// https://www.postgresql.org/docs/current/errcodes-appendix.html.
-func hint(err error) string {
-	failed, ok := errors.AsType[*pgconn.PgError](err)
-	if !ok {
-		return ""
-	}
-	switch failed.Code {
-	case "42P01": // undefined_table
-		return "make the store's tables: beta9-credentials migrate"
-	case "42501": // insufficient_privilege
-		return "give the user of the database access to the tables whose names start with cred_"
-	case "53100": // disk_full
-		return "make room on the disk of the database"
-	case "28P01", "28000": // invalid_password, invalid_authorization_specification
-		return "see that the user and the password of the database are right"
-	}
-	return ""
 }

@@ -32,18 +32,3 @@ func Migrate(ctx context.Context, db *sql.DB, dialect goose.Dialect, files fs.FS
 		}
 	}
 }
-
-// Locked runs migrate while it holds an advisory lock of PostgreSQL, for which it waits as long as ctx lets it.
-func Locked(ctx context.Context, db *sql.DB, lock int64, migrate func() error) error {
-	conn, err := db.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	if _, err := conn.ExecContext(ctx, `SELECT pg_advisory_lock($1)`, lock); err != nil {
-		return err
-	}
-	// A lock that cannot be given back ends with the connection.
-	defer conn.ExecContext(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock($1)`, lock)
-	return migrate()
-}

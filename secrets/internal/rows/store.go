@@ -107,6 +107,9 @@ func (s *Store) open(ctx context.Context, r row, again func() (row, error)) (sec
 			m, err = s.material(ctx, r)
 		}
 	}
+	if errors.Is(err, secrets.ErrSealed) {
+		return secrets.Secret{Workspace: r.place.Workspace, Name: r.place.Name, Version: r.place.Version}, err
+	}
 	if err != nil {
 		return secrets.Secret{}, err
 	}

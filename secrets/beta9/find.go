@@ -1,0 +1,141 @@
+package beta9
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/beam-cloud/docker-credential-beta9/helpers"
+	"github.com/beam-cloud/docker-credential-beta9/secrets"
+)
+
+// findStatement reads, in one round trip, every secret that could serve an image: those of the references that this
+// workspace attached, or, when it attached none, those that the image's own columns name.
+func findStatement(single, array bool) string {
+	const unattached = ` FROM image WHERE image_id = $2
+	AND NOT EXISTS (SELECT 1 FROM cred_beta9_image WHERE workspace_id = w.id AND image_id = $2)`
+	named := `SELECT repository, unnest(names) AS name, false AS raw FROM cred_beta9_image
+	WHERE workspace_id = w.id AND image_id = $2 AND registry = $3`
+	if single {
+		named += ` UNION ALL SELECT NULL, credential_secret_name, false` + unattached + ` AND credential_secret_name IS NOT NULL`
+	}
+	if array {
+		named += ` UNION ALL SELECT NULL, unnest(credential_secret_names), true` + unattached
+	}
+	return `SELECT n.repository, n.raw, ` + columns + `
+FROM workspace w CROSS JOIN LATERAL (` + named + `) n JOIN workspace_secret s ON s.workspace_id = w.id AND s.name = n.name
+	LEFT JOIN cred_beta9_secret c ON c.workspace_id = w.id AND c.name = s.name AND c.mac IS NOT NULL
+WHERE w.external_id = $1`
+}
+
+// found is a secret that could serve an image.
+type found struct {
+	row
+	repository *string // none for one that the image's own columns name
+	raw        bool    // it holds the value of the environment variable that it is named for
+}
+
+// Find returns the secret that an image needs for a registry; see [secrets.Images].
+func (s *Store) Find(ctx context.Context, workspace, id string, r helpers.Registry) (secrets.Secret, error) {
+	image := secrets.Image{Workspace: workspace, ID: id}
+	workspace, err := checkWorkspace(workspace)
+	if err != nil {
+		return secrets.Secret{}, err
+	}
+	var all []found
+	again := func() (row, error) {
+		if all, err = s.candidates(ctx, workspace, id, r); err != nil {
+			return row{}, unavailable(image, err)
+		}
+		return s.choose(ctx, image, r, all)
+	}
+	chosen, err := again()
+	if helpers.IsNotFound(err) {
+		if one, raw := s.fromValues(image.Workspace, r, all); !helpers.IsNotFound(raw) {
+			return one, raw
+		}
+	}
+	if err != nil {
+		return secrets.Secret{}, err
+	}
+	return s.open(ctx, chosen, again)
+}
+
+func (s *Store) candidates(ctx context.Context, workspace, id string, r helpers.Registry) ([]found, error) {
+	rows, err := s.pool.Query(ctx, s.find, workspace, id, r.Identity())
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(one pgx.CollectableRow) (found, error) {
+		f := found{row: row{place: secrets.Place{Workspace: workspace}}}
+		return f, one.Scan(append([]any{&f.repository, &f.raw}, f.targets()...)...)
+	})
+}
+
+// choose returns the row that answers for the registry.
+func (s *Store) choose(ctx context.Context, image secrets.Image, r helpers.Registry, all []found) (row, error) {
+	var candidates []secrets.Candidate
+	byName := make(map[string]row)
+	for _, f := range all {
+		if f.raw {
+			continue
+		}
+		c := secrets.Candidate{Place: f.place}
+		if ours(f.place.Name) && f.mac == nil {
+			// Nothing is known of it, and nobody knows better: it is the one, and does not open.
+			c.Place.Registry = r.Identity()
+		}
+		if !ours(f.place.Name) {
+			// An older release's secret is bound to what it says itself.
+			m, err := s.material(ctx, f.row)
+			if errors.Is(err, secrets.ErrSealed) && strings.HasPrefix(f.place.Name, oldPrefix) && f.place.Name != oldName(r) {
+				continue // whatever it is for, it is for another registry
+			}
+			if err != nil {
+				return row{}, err
+			}
+			c.Place.Registry, c.Place.Scope = m.Registry().Identity(), m.Scope()
+		}
+		switch {
+		case f.repository != nil:
+			c.Repository = helpers.Scope(*f.repository)
+		case r.Scope() != "":
+			c.Repository = r.Scope()
+		default:
+			c.Repository = c.Place.Scope
+		}
+		candidates = append(candidates, c)
+		byName[c.Place.Name] = f.row
+	}
+	chosen, err := image.Choose(r, candidates)
+	return byName[chosen.Name], err
+}
+
+// oldName is what older releases called the secret of a registry.
+func oldName(r helpers.Registry) string {
+	return oldPrefix + strings.NewReplacer(".", "-", ":", "-", "/", "-").Replace(r.Identity())
+}
+
+// fromValues makes the secret of an image whose column names one secret per environment variable: by the rules of an
+// environment, in which the type follows from the registry, and a user and a password count only beside the name of
+// their registry.
+func (s *Store) fromValues(workspace string, r helpers.Registry, all []found) (secrets.Secret, error) {
+	values := make(map[string]string)
+	for _, f := range all {
+		if !f.raw {
+			continue
+		}
+		key, err := workspaceKey(f.signingKey)
+		if err != nil {
+			return secrets.Secret{}, err
+		}
+		plain, err := open(key, f.place, f.value)
+		if err != nil {
+			return secrets.Secret{}, err
+		}
+		values[f.place.Name] = string(plain)
+	}
+	return secrets.FromEnvironmentFor(workspace, r, func(name string) string { return values[name] })
+}

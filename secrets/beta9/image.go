@@ -1,0 +1,110 @@
+package beta9
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/beam-cloud/docker-credential-beta9/helpers"
+	"github.com/beam-cloud/docker-credential-beta9/secrets"
+)
+
+// Attach writes secrets and references; see [secrets.Images]. The image has to be one of Beta9's.
+func (s *Store) Attach(ctx context.Context, image secrets.Image, with ...secrets.Secret) error {
+	if err := image.Check(); err != nil {
+		return err
+	}
+	workspace, err := checkWorkspace(image.Workspace)
+	if err != nil {
+		return err
+	}
+	image.Workspace = workspace
+	return s.transaction(ctx, image, func(tx pgx.Tx) error { return s.attach(ctx, tx, image, with) })
+}
+
+func (s *Store) attach(ctx context.Context, tx pgx.Tx, image secrets.Image, with []secrets.Secret) error {
+	// In one order, so that two callers with the same secrets do not wait for each other.
+	with = slices.SortedFunc(slices.Values(with), func(a, b secrets.Secret) int { return cmp.Compare(a.Name, b.Name) })
+	for _, secret := range with {
+		if secret.Workspace != image.Workspace {
+			return helpers.Fail(helpers.BadRequest, "a secret of another workspace cannot be attached to "+image.String(), "")
+		}
+		if _, err := s.put(ctx, tx, secret); err != nil {
+			return err
+		}
+	}
+	var id int
+	err := tx.QueryRow(ctx, `SELECT w.id FROM workspace w, image i WHERE w.external_id = $1 AND i.image_id = $2`,
+		image.Workspace, image.ID).Scan(&id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return secrets.NotFound(image)
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, `DELETE FROM cred_beta9_image WHERE workspace_id = $1 AND image_id = $2`, id, image.ID); err != nil {
+		return err
+	}
+	for _, ref := range image.References {
+		_, err := tx.Exec(ctx, `INSERT INTO cred_beta9_image (workspace_id, image_id, reference, registry, repository, names)
+VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`,
+			id, image.ID, ref.String(), ref.Registry().Identity(), ref.Repository(), secrets.Names(ref.Registry()))
+		if err != nil {
+			return err
+		}
+	}
+	return s.note(ctx, tx, id, image)
+}
+
+// note notes the first secret that the image needs where workers look for it. An image belongs to no workspace: when
+// this workspace has no secret for it, the note of another one stays.
+func (s *Store) note(ctx context.Context, tx pgx.Tx, workspace int, image secrets.Image) error {
+	if !s.single {
+		return nil
+	}
+	for _, ref := range image.References {
+		done, err := tx.Exec(ctx, `UPDATE image SET credential_secret_name = first.name, credential_secret_id = first.external_id::text, updated_at = now()
+FROM (SELECT s.name, s.external_id FROM workspace_secret s
+	WHERE s.workspace_id = $1 AND s.name = ANY ($3::text[]) ORDER BY array_position($3::text[], s.name) LIMIT 1) first
+WHERE image_id = $2`, workspace, image.ID, secrets.Names(ref.Registry()))
+		if err != nil || done.RowsAffected() > 0 {
+			return err
+		}
+	}
+	_, err := tx.Exec(ctx, `UPDATE image SET credential_secret_name = NULL, credential_secret_id = NULL, updated_at = now()
+WHERE image_id = $2 AND credential_secret_id IN (SELECT external_id::text FROM workspace_secret WHERE workspace_id = $1)`,
+		workspace, image.ID)
+	return err
+}
+
+// Image returns the references of an image; see [secrets.Images].
+func (s *Store) Image(ctx context.Context, workspace, id string) (secrets.Image, error) {
+	image := secrets.Image{Workspace: workspace, ID: id}
+	workspace, err := checkWorkspace(workspace)
+	if err != nil {
+		return image, err
+	}
+	found, err := s.pool.Query(ctx, `SELECT c.reference FROM workspace w JOIN cred_beta9_image c ON c.workspace_id = w.id
+WHERE w.external_id = $1 AND c.image_id = $2 ORDER BY c.reference COLLATE "C"`, workspace, id)
+	if err != nil {
+		return image, unavailable(image, err)
+	}
+	texts, err := pgx.CollectRows(found, pgx.RowTo[string])
+	if err != nil {
+		return image, unavailable(image, err)
+	}
+	if len(texts) == 0 {
+		return image, secrets.NotFound(image)
+	}
+	for _, text := range texts {
+		ref, err := helpers.ParseReference(text)
+		if err != nil {
+			return image, secrets.Sealed(image, "it has a reference that is malformed", "attach the image again")
+		}
+		image.References = append(image.References, ref)
+	}
+	return image, nil
+}

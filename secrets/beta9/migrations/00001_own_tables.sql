@@ -1,0 +1,46 @@
+-- +goose Up
+
+-- What Beta9's format cannot hold: which version a secret has, what it is bound to, and that nobody else changed it.
+-- Nothing refers to Beta9's tables by a foreign key, so that what Beta9 does with them stays as it was.
+CREATE TABLE cred_beta9_secret (
+    workspace_id integer NOT NULL,
+    name         text    NOT NULL,
+    registry     text    NOT NULL,
+    scope        text    NOT NULL,
+    version      bigint  NOT NULL,
+    mac          bytea,            -- none when the secret was deleted
+    PRIMARY KEY (workspace_id, name)
+);
+
+-- The references of an image, each with the names of the secrets that can serve it.
+CREATE TABLE cred_beta9_image (
+    workspace_id integer NOT NULL,
+    image_id     text    NOT NULL,
+    reference    text    NOT NULL,
+    registry     text    NOT NULL,
+    repository   text    NOT NULL,
+    names        text[]  NOT NULL,
+    PRIMARY KEY (workspace_id, image_id, reference)
+);
+
+CREATE TABLE cred_beta9_key (
+    one integer PRIMARY KEY CHECK (one = 1),
+    id  text NOT NULL
+);
+
+-- The columns that workers look at, where there are neither they nor the array that follows them.
+-- +goose StatementBegin
+DO $$
+BEGIN
+    IF NOT EXISTS (
+        SELECT 1 FROM pg_attribute
+        WHERE attrelid = 'image'::regclass AND attname = 'credential_secret_names' AND NOT attisdropped
+    ) THEN
+        ALTER TABLE image
+            ADD COLUMN IF NOT EXISTS credential_secret_name varchar(255),
+            ADD COLUMN IF NOT EXISTS credential_secret_id varchar(36);
+        CREATE INDEX IF NOT EXISTS idx_image_credential_secret_name ON image (credential_secret_name);
+    END IF;
+END
+$$;
+-- +goose StatementEnd

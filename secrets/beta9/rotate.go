@@ -1,0 +1,99 @@
+package beta9
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/beam-cloud/docker-credential-beta9/secrets"
+)
+
+// batch is how many MACs are made anew in one transaction: enough to make its end a small part of it, and few enough for
+// writers to wait some milliseconds at most.
+const batch = 100
+
+// Rotate brings every MAC to the keyring's current key; see [secrets.Rotator]. The workspaces' own keys, which seal
+// other things of Beta9's too, stay as they are.
+func (s *Store) Rotate(ctx context.Context, progress func(done, total int)) error {
+	if err := s.keyring.Reload(ctx); err != nil {
+		return unavailable(whole{}, err)
+	}
+	if progress == nil {
+		progress = func(int, int) {}
+	}
+	to := s.keyring.Current()
+	// From here on nothing is written with another key; see vouch.
+	if _, err := s.pool.Exec(ctx, `UPDATE cred_beta9_key SET id = $1`, to.ID()); err != nil {
+		return unavailable(whole{}, err)
+	}
+	id := to.ID()
+	s.key.Store(&id)
+	var total int
+	err := s.pool.QueryRow(ctx, `SELECT count(*) FROM `+tables+` WHERE substr(c.mac, 1, $1) <> $2`, secrets.HeadSize, to.Head()).Scan(&total)
+	if err != nil {
+		return unavailable(whole{}, err)
+	}
+	var broken []error
+	last := entry{}
+	for done := 0; ; {
+		progress(done, total)
+		some, err := s.others(ctx, to, last)
+		if err != nil {
+			return unavailable(whole{}, err)
+		}
+		if len(some) == 0 {
+			return errors.Join(broken...)
+		}
+		err = s.transaction(ctx, whole{}, func(tx pgx.Tx) error {
+			for _, e := range some {
+				err := s.vouchAgain(ctx, tx, to, e)
+				if errors.Is(err, secrets.ErrSealed) {
+					broken = append(broken, err)
+				} else if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		last = some[len(some)-1]
+		done += len(some)
+	}
+}
+
+// entry is a row with the number of its workspace.
+type entry struct {
+	row
+	workspace int
+}
+
+// others returns the next rows whose MAC is of another key than to.
+func (s *Store) others(ctx context.Context, to secrets.Key, after entry) ([]entry, error) {
+	rows, err := s.pool.Query(ctx, `SELECT w.id, w.external_id::text, `+columns+` FROM `+tables+`
+WHERE substr(c.mac, 1, $1) <> $2 AND (c.workspace_id, c.name) > ($3, $4)
+ORDER BY c.workspace_id, c.name LIMIT $5`, secrets.HeadSize, to.Head(), after.workspace, after.place.Name, batch)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(one pgx.CollectableRow) (entry, error) {
+		var e entry
+		return e, one.Scan(append([]any{&e.workspace, &e.place.Workspace}, e.targets()...)...)
+	})
+}
+
+// vouchAgain checks a row and makes its MAC anew. A row that was written meanwhile is left: its writer used the new key.
+func (s *Store) vouchAgain(ctx context.Context, tx pgx.Tx, to secrets.Key, e entry) error {
+	if err := s.keyring.Verify(ctx, e.place, []byte(e.value), e.mac); err != nil {
+		return err
+	}
+	mac, err := s.keyring.MAC(to.ID(), e.place, []byte(e.value))
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, `UPDATE cred_beta9_secret SET mac = $3 WHERE workspace_id = $1 AND name = $2 AND mac = $4`,
+		e.workspace, e.place.Name, mac, e.mac)
+	return err
+}

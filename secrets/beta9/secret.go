@@ -1,0 +1,155 @@
+package beta9
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/beam-cloud/docker-credential-beta9/helpers"
+	"github.com/beam-cloud/docker-credential-beta9/secrets"
+)
+
+// oldPrefix starts the names that older releases gave to secrets. What follows is the host with dots, colons and
+// slashes turned into hyphens, so that several hosts share a name.
+const oldPrefix = "oci-registry-"
+
+// row is a secret as it lies in the tables.
+type row struct {
+	signingKey       *string
+	place            secrets.Place // without registry, scope and version for a secret that has no MAC
+	value            string
+	mac              []byte
+	created, updated time.Time
+}
+
+// columns of a row, of the tables w, s and c.
+const columns = `w.signing_key, s.name, s.value, s.created_at, s.updated_at,
+	coalesce(c.registry, ''), coalesce(c.scope, ''), coalesce(c.version, 0), c.mac`
+
+// tables joins a workspace's secrets to what stands beside them.
+const tables = `workspace w JOIN workspace_secret s ON s.workspace_id = w.id
+	LEFT JOIN cred_beta9_secret c ON c.workspace_id = w.id AND c.name = s.name AND c.mac IS NOT NULL`
+
+func (r *row) targets() []any {
+	p := &r.place
+	return []any{&r.signingKey, &p.Name, &r.value, &r.created, &r.updated, &p.Registry, &p.Scope, &p.Version, &r.mac}
+}
+
+// ours tells whether the name is one that this project makes.
+func ours(name string) bool { return strings.HasPrefix(name, secrets.NamePrefix) }
+
+// open checks and opens a row. When the keyring lacks the key of the MAC, the key may have been retired after the row
+// was read: again reads the row once more.
+func (s *Store) open(ctx context.Context, r row, again func() (row, error)) (secrets.Secret, error) {
+	m, err := s.material(ctx, r)
+	if errors.Is(err, secrets.ErrNoKey) {
+		if r, err = again(); err == nil {
+			m, err = s.material(ctx, r)
+		}
+	}
+	found := secrets.Secret{Workspace: r.place.Workspace, Name: r.place.Name, Version: r.place.Version}
+	if err != nil {
+		return found, err
+	}
+	found.Material, found.Created, found.Updated = m, r.created.UTC(), r.updated.UTC()
+	return found, nil
+}
+
+func (s *Store) material(ctx context.Context, r row) (helpers.Material, error) {
+	var bound helpers.Registry // none is known for a secret of an older release
+	if ours(r.place.Name) {
+		if r.mac == nil {
+			return helpers.Material{}, secrets.Sealed(r.place, "nothing vouches for it", restore)
+		}
+		if err := s.keyring.Verify(ctx, r.place, []byte(r.value), r.mac); err != nil {
+			return helpers.Material{}, err
+		}
+		var err error
+		if bound, err = helpers.ParseServerURL(r.place.Registry); err != nil {
+			return helpers.Material{}, secrets.Sealed(r.place, "it is bound to something that is not a registry", restore)
+		}
+	}
+	key, err := workspaceKey(r.signingKey)
+	if err != nil {
+		return helpers.Material{}, err
+	}
+	plain, err := open(key, r.place, r.value)
+	if err != nil {
+		return helpers.Material{}, err
+	}
+	defer clear(plain)
+	m, err := secrets.ParseBlob(plain, bound)
+	if err != nil {
+		return helpers.Material{}, secrets.Sealed(r.place, "it holds no material that can be used", restore)
+	}
+	if ours(r.place.Name) && m.Scope() != r.place.Scope {
+		return helpers.Material{}, secrets.Sealed(r.place, "its material is bound to another scope", restore)
+	}
+	return m, nil
+}
+
+// Get returns the secret of a name; see [secrets.Store]. Secrets that users made for other purposes are none.
+func (s *Store) Get(ctx context.Context, workspace, name string) (secrets.Secret, error) {
+	workspace, err := checkWorkspace(workspace)
+	if err != nil {
+		return secrets.Secret{}, err
+	}
+	read := func() (row, error) { return s.read(ctx, workspace, name) }
+	r, err := read()
+	if err != nil {
+		return secrets.Secret{}, err
+	}
+	return s.open(ctx, r, read)
+}
+
+func (s *Store) read(ctx context.Context, workspace, name string) (row, error) {
+	r := row{place: secrets.Place{Workspace: workspace, Name: name}}
+	if !ours(name) && !strings.HasPrefix(name, oldPrefix) {
+		return r, secrets.NotFound(r.place)
+	}
+	err := s.pool.QueryRow(ctx, `SELECT `+columns+` FROM `+tables+` WHERE w.external_id = $1 AND s.name = $2`, workspace, name).Scan(r.targets()...)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return r, secrets.NotFound(r.place)
+	}
+	if err != nil {
+		return r, unavailable(r.place, err)
+	}
+	return r, nil
+}
+
+// List returns the secrets for registries; see [secrets.Store].
+func (s *Store) List(ctx context.Context, workspace string) ([]secrets.Secret, error) {
+	workspace, err := checkWorkspace(workspace)
+	if err != nil {
+		return nil, err
+	}
+	found, err := s.pool.Query(ctx, `SELECT `+columns+` FROM `+tables+`
+WHERE w.external_id = $1 AND (s.name LIKE 'oci-creds-%' OR s.name LIKE 'oci-registry-%') ORDER BY s.name COLLATE "C"`, workspace)
+	if err != nil {
+		return nil, unavailable(whole{}, err)
+	}
+	all, err := pgx.CollectRows(found, func(one pgx.CollectableRow) (row, error) {
+		r := row{place: secrets.Place{Workspace: workspace}}
+		return r, one.Scan(r.targets()...)
+	})
+	if err != nil {
+		return nil, unavailable(whole{}, err)
+	}
+	var list []secrets.Secret
+	var broken []error
+	for _, r := range all {
+		one, err := s.open(ctx, r, func() (row, error) { return s.read(ctx, workspace, r.place.Name) })
+		switch {
+		case err == nil:
+			list = append(list, one)
+		case errors.Is(err, secrets.ErrSealed):
+			broken = append(broken, err)
+		case !helpers.IsNotFound(err): // deleted since
+			return nil, err
+		}
+	}
+	return list, errors.Join(broken...)
+}

@@ -1,0 +1,184 @@
+// Package beta9 keeps secrets in Beta9's own PostgreSQL database, in Beta9's own format, so that its workers read what
+// is written here and what they were given before is read here.
+//
+// A secret is a row of workspace_secret, sealed with the workspace's key. What that format cannot hold lies beside it in
+// tables of this package, whose names start with cred_beta9_: the version, the binding, and a MAC under the store's own
+// [secrets.Keyring], over workspace, name, registry, scope, version and value. A row with a name of this project's needs
+// its MAC: whoever can write to the database, and so read the workspace's key, cannot make such a row. Secrets that
+// older releases stored, under oci-registry-<host>, have none; they count only for the registry that they name
+// themselves.
+//
+// An image's first secret is also noted where workers look for it, in image.credential_secret_name and
+// credential_secret_id. Where the table has the array credential_secret_names instead, each of whose secrets holds the
+// value of one environment variable, the array is read and left as it is: a name of this project's would be taken for a
+// variable's.
+//
+// A workspace is named by its external id, a UUID.
+package beta9
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"io/fs"
+	"strings"
+	"sync/atomic"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+
+	"github.com/beam-cloud/docker-credential-beta9/helpers"
+	"github.com/beam-cloud/docker-credential-beta9/secrets"
+	"github.com/beam-cloud/docker-credential-beta9/secrets/internal/pg"
+	"github.com/beam-cloud/docker-credential-beta9/secrets/internal/rows"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// versionTable is this package's own; Beta9's goose_db_version is not touched.
+const versionTable = "cred_beta9_version"
+
+// migrating is the advisory lock that is held while tables are made; a number that nobody else has a reason to use.
+const migrating = 0x62657461_39637264
+
+// A Store is a [secrets.Store], [secrets.Images] and [secrets.Rotator]; see the package. It outlives the server: what
+// is called while there is none fails with [secrets.ErrUnavailable], and what is called afterwards works again.
+type Store struct {
+	pool    *pgxpool.Pool
+	keyring *secrets.Keyring
+	// columns of the image table.
+	single, array bool
+	find          string // the statement of Find
+	// key is the id of the key to write MACs with, as it was when the database was last asked.
+	key atomic.Pointer[string]
+}
+
+var (
+	_ secrets.Store   = (*Store)(nil)
+	_ secrets.Images  = (*Store)(nil)
+	_ secrets.Rotator = (*Store)(nil)
+)
+
+// Open opens the store in a database of Beta9's in which [Migrate] was run. dsn is a URL or a list of settings, see
+// https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING; it is not quoted in errors. The keyring
+// holds the keys of the MACs. Close the store after use.
+func Open(ctx context.Context, dsn string, k *secrets.Keyring) (*Store, error) {
+	config, err := pgxpool.ParseConfig(dsn)
+	if err != nil {
+		return nil, pg.BadAddress(err)
+	}
+	config.MaxConns = pg.MaxConnections
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, unavailable(whole{}, err)
+	}
+	s := &Store{pool: pool, keyring: k}
+	if err = s.look(ctx); err == nil {
+		err = s.currentKey(ctx, pool)
+	}
+	if err != nil {
+		pool.Close()
+		return nil, unavailable(whole{}, err)
+	}
+	s.find = findStatement(s.single, s.array)
+	return s, nil
+}
+
+// look finds out which columns this release of Beta9 has for the secrets of an image.
+func (s *Store) look(ctx context.Context) error {
+	return s.pool.QueryRow(ctx, `SELECT
+	count(*) FILTER (WHERE attname IN ('credential_secret_name', 'credential_secret_id')) = 2,
+	count(*) FILTER (WHERE attname = 'credential_secret_names') = 1
+FROM pg_attribute WHERE attrelid = 'image'::regclass AND NOT attisdropped`).Scan(&s.single, &s.array)
+}
+
+// Close closes the connections.
+func (s *Store) Close() error {
+	s.pool.Close()
+	return nil
+}
+
+// Migrate makes this package's tables in a database of Beta9's, and the two columns of an image where they are missing.
+// Several processes may do so at the same time.
+func Migrate(ctx context.Context, dsn string) error {
+	config, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		return pg.BadAddress(err)
+	}
+	db := stdlib.OpenDB(*config)
+	defer db.Close()
+	files, err := fs.Sub(migrations, "migrations")
+	if err == nil {
+		err = pg.Locked(ctx, db, migrating, func() error {
+			return rows.Migrate(ctx, db, goose.DialectPostgres, files, versionTable)
+		})
+	}
+	if failed, ok := errors.AsType[*pgconn.PgError](err); ok && failed.Code == "42P01" { // undefined_table
+		return helpers.Fail(helpers.BadRequest, "the database is not one of Beta9's: it has no table of images",
+			"give the address of Beta9's database, or use postgres:// for a store of its own")
+	}
+	if err != nil {
+		return unavailable(whole{}, err)
+	}
+	return nil
+}
+
+// whole is the store itself, where an error is about no record.
+type whole struct{}
+
+func (whole) String() string { return "the store in Beta9's database" }
+
+// unavailable makes an error of the database into one of the store, and lets other errors pass.
+func unavailable(what interface{ String() string }, err error) error {
+	if _, ok := errors.AsType[*helpers.Failure](err); ok || helpers.IsNotFound(err) {
+		return err
+	}
+	return secrets.Unavailable(what, err, pg.Hint(err))
+}
+
+// querier is a pool or a transaction.
+type querier interface {
+	Exec(context.Context, string, ...any) (pgconn.CommandTag, error)
+	Query(context.Context, string, ...any) (pgx.Rows, error)
+	QueryRow(context.Context, string, ...any) pgx.Row
+}
+
+// currentKey learns which key to write with. In a new store it is the keyring's current one.
+func (s *Store) currentKey(ctx context.Context, q querier) error {
+	const read = `SELECT id FROM cred_beta9_key`
+	var id string
+	err := q.QueryRow(ctx, read).Scan(&id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		_, err = q.Exec(ctx, `INSERT INTO cred_beta9_key (one, id) VALUES (1, $1) ON CONFLICT DO NOTHING`, s.keyring.Current().ID())
+		if err == nil {
+			err = q.QueryRow(ctx, read).Scan(&id)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	s.key.Store(&id)
+	return nil
+}
+
+// checkWorkspace returns the canonical spelling of a workspace's external id, which is what MACs are made over.
+func checkWorkspace(workspace string) (string, error) {
+	id := strings.ToLower(workspace)
+	bad := len(id) != 36
+	for i := 0; i < len(id) && !bad; i++ {
+		switch i {
+		case 8, 13, 18, 23:
+			bad = id[i] != '-'
+		default:
+			bad = !strings.Contains("0123456789abcdef", id[i:i+1])
+		}
+	}
+	if bad {
+		return "", helpers.Fail(helpers.BadRequest, "the workspace is not named by a UUID", "give the workspace's external id")
+	}
+	return id, nil
+}

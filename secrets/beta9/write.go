@@ -1,0 +1,173 @@
+package beta9
+
+import (
+	"context"
+	"errors"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/beam-cloud/docker-credential-beta9/helpers"
+	"github.com/beam-cloud/docker-credential-beta9/secrets"
+)
+
+// Put writes a secret; see [secrets.Store].
+func (s *Store) Put(ctx context.Context, secret secrets.Secret) (written secrets.Secret, err error) {
+	err = s.transaction(ctx, secret.Place(), func(tx pgx.Tx) error {
+		written, err = s.put(ctx, tx, secret)
+		return err
+	})
+	return written, err
+}
+
+// transaction runs do in one. Its own errors come back as they are, those of the database as [secrets.ErrUnavailable].
+func (s *Store) transaction(ctx context.Context, what interface{ String() string }, do func(pgx.Tx) error) error {
+	if err := pgx.BeginFunc(ctx, s.pool, do); err != nil {
+		return unavailable(what, err)
+	}
+	return nil
+}
+
+func (s *Store) put(ctx context.Context, tx pgx.Tx, secret secrets.Secret) (secrets.Secret, error) {
+	made, err := secrets.New(secret.Workspace, secret.Material)
+	if err != nil {
+		return made, err
+	}
+	if made.Name != secret.Name || secret.Version < 0 {
+		return made, helpers.Fail(helpers.BadRequest, "the name of the secret does not belong to its registry", "")
+	}
+	workspace, err := checkWorkspace(secret.Workspace)
+	if err != nil {
+		return made, err
+	}
+	next := secret
+	next.Workspace = workspace
+	var id int
+	var signingKey *string
+	err = tx.QueryRow(ctx, `SELECT id, signing_key FROM workspace WHERE external_id = $1`, workspace).Scan(&id, &signingKey)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return made, secrets.NotFound(named("workspace " + workspace))
+	}
+	if err != nil {
+		return made, err
+	}
+	key, err := workspaceKey(signingKey)
+	if err != nil {
+		return made, err
+	}
+	if next.Version, err = s.lock(ctx, tx, id, next); err != nil {
+		return made, err
+	}
+	blob, err := next.Material.AppendBlob(nil)
+	if err != nil {
+		return made, err
+	}
+	return s.write(ctx, tx, id, next, seal(key, blob))
+}
+
+type named string
+
+func (n named) String() string { return string(n) }
+
+// lock keeps other writers of the secret away until the transaction ends, checks that it is in the version that the
+// writer saw, and returns the next one. Deleting the row of workspace_secret behind this package's back deletes the
+// secret.
+func (s *Store) lock(ctx context.Context, tx pgx.Tx, id int, secret secrets.Secret) (int64, error) {
+	p := secret.Place()
+	if _, err := tx.Exec(ctx, `INSERT INTO cred_beta9_secret (workspace_id, name, registry, scope, version)
+VALUES ($1, $2, $3, $4, 0) ON CONFLICT DO NOTHING`, id, p.Name, p.Registry, p.Scope); err != nil {
+		return 0, err
+	}
+	var version int64
+	if err := tx.QueryRow(ctx, `SELECT version FROM cred_beta9_secret WHERE workspace_id = $1 AND name = $2 FOR UPDATE`,
+		id, p.Name).Scan(&version); err != nil {
+		return 0, err
+	}
+	var there bool // seen after the lock was taken: by a statement of its own
+	if err := tx.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM workspace_secret s JOIN cred_beta9_secret c
+	ON c.workspace_id = s.workspace_id AND c.name = s.name AND c.mac IS NOT NULL
+	WHERE s.workspace_id = $1 AND s.name = $2)`, id, p.Name).Scan(&there); err != nil {
+		return 0, err
+	}
+	if there && secret.Version != version || !there && secret.Version != 0 {
+		return 0, secrets.Conflict(p)
+	}
+	return version + 1, nil
+}
+
+// write writes the sealed value and its MAC.
+func (s *Store) write(ctx context.Context, tx pgx.Tx, id int, next secrets.Secret, value string) (secrets.Secret, error) {
+	mac, err := s.vouch(ctx, tx, next.Place(), value)
+	if err != nil {
+		return next, err
+	}
+	p := next.Place()
+	if _, err := tx.Exec(ctx, `UPDATE cred_beta9_secret SET registry = $3, scope = $4, version = $5, mac = $6
+WHERE workspace_id = $1 AND name = $2`, id, p.Name, p.Registry, p.Scope, p.Version, mac); err != nil {
+		return next, err
+	}
+	err = tx.QueryRow(ctx, `INSERT INTO workspace_secret (workspace_id, name, value) VALUES ($1, $2, $3)
+ON CONFLICT (workspace_id, name) DO UPDATE SET value = excluded.value, updated_at = now()
+RETURNING created_at, updated_at`, id, p.Name, value).Scan(&next.Created, &next.Updated)
+	next.Created, next.Updated = next.Created.UTC(), next.Updated.UTC()
+	return next, err
+}
+
+// vouch makes the MAC of a value with the key that everything is written with, and keeps that key from being replaced
+// until the transaction ends.
+func (s *Store) vouch(ctx context.Context, tx pgx.Tx, p secrets.Place, value string) ([]byte, error) {
+	for {
+		id := *s.key.Load()
+		var one int
+		err := tx.QueryRow(ctx, `SELECT one FROM cred_beta9_key WHERE id = $1 FOR SHARE`, id).Scan(&one)
+		if errors.Is(err, pgx.ErrNoRows) {
+			// A rotation has begun since.
+			if err := s.currentKey(ctx, tx); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if _, err := s.keyring.Has(ctx, id); err != nil {
+			return nil, err
+		}
+		return s.keyring.MAC(id, p, []byte(value))
+	}
+}
+
+// Delete removes a secret; see [secrets.Store]. A secret of an older release has the version 0.
+func (s *Store) Delete(ctx context.Context, workspace, name string, version int64) error {
+	workspace, err := checkWorkspace(workspace)
+	if err != nil {
+		return err
+	}
+	r, err := s.read(ctx, workspace, name)
+	if err != nil {
+		return err
+	}
+	return s.transaction(ctx, r.place, func(tx pgx.Tx) error {
+		var id int
+		var now int64
+		err := tx.QueryRow(ctx, `SELECT w.id, coalesce(c.version, 0) FROM workspace w JOIN cred_beta9_secret c ON c.workspace_id = w.id
+WHERE w.external_id = $1 AND c.name = $2 FOR UPDATE OF c`, workspace, name).Scan(&id, &now)
+		if errors.Is(err, pgx.ErrNoRows) {
+			err = tx.QueryRow(ctx, `SELECT id FROM workspace WHERE external_id = $1`, workspace).Scan(&id)
+		}
+		if err != nil {
+			return err
+		}
+		if now != version {
+			return secrets.Conflict(r.place)
+		}
+		if _, err := tx.Exec(ctx, `UPDATE cred_beta9_secret SET mac = NULL, version = version + 1 WHERE workspace_id = $1 AND name = $2`,
+			id, name); err != nil {
+			return err
+		}
+		done, err := tx.Exec(ctx, `DELETE FROM workspace_secret WHERE workspace_id = $1 AND name = $2`, id, name)
+		if err == nil && done.RowsAffected() == 0 {
+			return secrets.NotFound(r.place)
+		}
+		return err
+	})
+}

@@ -1,0 +1,61 @@
+// Package pg is what the stores on PostgreSQL have in common.
+package pg
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/beam-cloud/docker-credential-beta9/helpers"
+)
+
+// MaxConnections bounds what one process takes of a server, whose default for everybody is 100.
+const MaxConnections = 16
+
+// BadAddress is the error about an address that the client library cannot parse. Its text holds nothing of the address,
+// which may hold a password.
+func BadAddress(cause error) error {
+	return &helpers.Failure{
+		Reason: helpers.BadRequest,
+		Text:   "the address of the PostgreSQL database cannot be understood",
+		Hint:   "write it as postgres://user@host/database, with the password in a passfile or PGPASSWORD",
+		Cause:  cause,
+	}
+}
+
+// Hint says what to do about the errors that a person can do something about; the codes are those of
+// https://www.postgresql.org/docs/current/errcodes-appendix.html.
+func Hint(err error) string {
+	failed, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
+		return ""
+	}
+	switch failed.Code {
+	case "42P01", "42703": // undefined_table, undefined_column
+		return "make the store's tables: beta9-credentials migrate"
+	case "42501": // insufficient_privilege
+		return "give the user of the database access to the store's tables"
+	case "53100": // disk_full
+		return "make room on the disk of the database"
+	case "28P01", "28000": // invalid_password, invalid_authorization_specification
+		return "see that the user and the password of the database are right"
+	}
+	return ""
+}
+
+// Locked runs migrate while it holds an advisory lock, for which it waits as long as ctx lets it.
+func Locked(ctx context.Context, db *sql.DB, lock int64, migrate func() error) error {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if _, err := conn.ExecContext(ctx, `SELECT pg_advisory_lock($1)`, lock); err != nil {
+		return err
+	}
+	// A lock that cannot be given back ends with the connection.
+	defer conn.ExecContext(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock($1)`, lock)
+	return migrate()
+}
