@@ -20,6 +20,10 @@ func TestMain(m *testing.M) { os.Exit(secretstest.Main(m, harness)) }
 
 func TestStore(t *testing.T) { secretstest.Run(t, harness) }
 
+func TestOutage(t *testing.T) {
+	secretstest.Outage(t, harness, "workspace_secret", func(t testing.TB, address string) { execute(t, address, schema) })
+}
+
 func migrateAndOpen(ctx context.Context, address string, k *secrets.Keyring) (secretstest.Store, error) {
 	if err := beta9.Migrate(ctx, address); err != nil {
 		return nil, err

@@ -26,3 +26,5 @@ var harness = secretstest.Harness{
 func TestMain(m *testing.M) { os.Exit(secretstest.Main(m, harness)) }
 
 func TestStore(t *testing.T) { secretstest.Run(t, harness) }
+
+func TestOutage(t *testing.T) { secretstest.Outage(t, harness, "cred_secret", nil) }
