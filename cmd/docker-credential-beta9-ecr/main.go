@@ -16,5 +16,7 @@ func main() {
 		Keep:      ecr.Keep,
 		Share:     ecr.Share,
 		Ambient:   ecr.Ambient,
+
+		AmbientReadsKeys: true,
 	}))
 }

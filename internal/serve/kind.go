@@ -20,4 +20,8 @@ type Kind struct {
 	Share func(m *helpers.Map, r helpers.Registry, material helpers.Material) helpers.Key
 	// Ambient returns the machine's own identity. It is nil for a type that has none.
 	Ambient func(helpers.Machine) helpers.Keyed
+	// AmbientReadsKeys says that Ambient looks at the type's environment keys itself, because other settings of the
+	// machine, such as a role to assume, say what is done with them. They count by themselves only where the identity of
+	// the machine is forbidden.
+	AmbientReadsKeys bool
 }

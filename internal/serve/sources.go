@@ -45,12 +45,14 @@ func (c *call) credential(ctx context.Context, m *helpers.Map, r helpers.Registr
 	if !helpers.IsNotFound(err) {
 		return credential, err
 	}
-	material, err := c.fromEnvironment(ctx, r)
-	if err == nil {
-		return c.exchange(ctx, m, r, material, "environment")
-	}
-	if !helpers.IsNotFound(err) {
-		return helpers.Credential{}, err
+	if !c.ambientReadsKeys() {
+		material, err := c.fromEnvironment(ctx, r)
+		if err == nil {
+			return c.exchange(ctx, m, r, material, "environment")
+		}
+		if !helpers.IsNotFound(err) {
+			return helpers.Credential{}, err
+		}
 	}
 	return c.ambient(ctx, m, r)
 }
@@ -112,15 +114,20 @@ func (c *call) fromEnvironment(ctx context.Context, r helpers.Registry) (helpers
 
 // ambient uses the machine's own identity, when the type has one and nobody forbade it.
 func (c *call) ambient(ctx context.Context, m *helpers.Map, r helpers.Registry) (helpers.Credential, error) {
-	if c.kind.Ambient == nil {
-		return helpers.Credential{}, helpers.ErrNotFound
-	}
-	if c.process.Getenv(AmbientVariable) == "off" {
-		helpers.LeaveSource(ctx, "machine", AmbientVariable+" is off")
+	if !c.mayBeAmbient() {
+		if c.kind.Ambient != nil {
+			helpers.LeaveSource(ctx, "machine", AmbientVariable+" is off")
+		}
 		return helpers.Credential{}, helpers.ErrNotFound
 	}
 	return c.cache().Source(c.kind.Ambient(c.machine(m))).Token(ctx, r)
 }
+
+func (c *call) mayBeAmbient() bool {
+	return c.kind.Ambient != nil && c.process.Getenv(AmbientVariable) != "off"
+}
+
+func (c *call) ambientReadsKeys() bool { return c.kind.AmbientReadsKeys && c.mayBeAmbient() }
 
 func (c *call) machine(m *helpers.Map) helpers.Machine {
 	return helpers.Machine{Getenv: c.process.Getenv, Environ: c.process.Environ, Map: m}
@@ -178,7 +185,7 @@ func (c *call) forget(ctx context.Context, m *helpers.Map, r helpers.Registry, s
 		if material, err := c.fromEnvironment(ctx, r); err == nil {
 			sources = append(sources, exchanged{c.kind, c.machine(m), material})
 		}
-		if c.kind.Ambient != nil && c.process.Getenv(AmbientVariable) != "off" {
+		if c.mayBeAmbient() {
 			sources = append(sources, c.kind.Ambient(c.machine(m)))
 		}
 	}
