@@ -16,7 +16,7 @@ import (
 )
 
 // usual are the registries that are configured when none is named: the ones whose names are the same for everybody.
-var usual = []string{"docker.io", "ghcr.io", "nvcr.io"}
+var usual = []string{"docker.io", "gcr.io", "ghcr.io", "nvcr.io"}
 
 type configureFlags struct {
 	file                             string
@@ -34,7 +34,7 @@ func newConfigureCommand(a *app) *cobra.Command {
   podman   podman, skopeo, buildah
            ($REGISTRY_AUTH_FILE or ~/.config/containers/auth.json)
 
-Without a registry it takes docker.io, ghcr.io and nvcr.io. With --creds-store
+Without a registry it takes docker.io, gcr.io, ghcr.io and nvcr.io. With --creds-store
 docker calls one helper for every registry.
 
 Everything else in the file stays as it is. What was changed is noted, and
