@@ -21,6 +21,10 @@ func (r *Registry) handle(w http.ResponseWriter, req *http.Request) {
 		r.handleToken(w, req)
 		return
 	}
+	if other := r.options.Handle[req.URL.Path]; other != nil {
+		other.ServeHTTP(w, req)
+		return
+	}
 	q := Request{
 		Host:       req.Host,
 		Method:     req.Method,
@@ -143,8 +147,10 @@ func deny(w http.ResponseWriter, status int, code, message string) {
 
 // knows reports whether that is the account's password.
 func (o Options) knows(user, password string) bool {
-	want, ok := o.Accounts[user]
-	return ok && password == want
+	if want, ok := o.Accounts[user]; ok {
+		return password == want
+	}
+	return o.Verify != nil && o.Verify(user, password)
 }
 
 // reaches reports whether the account may use the repository.

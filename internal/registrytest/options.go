@@ -3,6 +3,7 @@ package registrytest
 import (
 	"crypto/tls"
 	"errors"
+	"net/http"
 	"time"
 )
 
@@ -46,6 +47,12 @@ type Options struct {
 
 	// Accounts holds the password of each user name.
 	Accounts map[string]string
+	// Verify tells whether a password that Accounts does not hold is good now, as for users whose passwords some other
+	// service makes. Nil when there are none. InProcess only.
+	Verify func(user, password string) bool
+	// Handle answers, by their path, requests that are not a registry's, such as the exchange of tokens that the registries
+	// of a cloud have at their own address.
+	Handle map[string]http.Handler
 	// Reach limits an account to some repositories, each meant with everything below it. An account without an entry
 	// reaches them all.
 	Reach map[string][]string
@@ -78,6 +85,9 @@ func (o Options) check() error {
 	if o.Software == Distribution {
 		if o.Now != nil {
 			return errors.New("docker-registry goes by the machine's clock: Now is for InProcess")
+		}
+		if o.Verify != nil {
+			return errors.New("docker-registry knows its accounts: Verify is for InProcess")
 		}
 		if o.Auth == Basic && (len(o.Public) > 0 || len(o.Reach) > 0) {
 			return errors.New("docker-registry's Basic knows no repositories: Public and Reach are for Bearer or InProcess")
