@@ -18,7 +18,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/beam-cloud/docker-credential-beta9/internal/needs"
 )
@@ -102,9 +101,7 @@ func (c Client) Logout(ctx context.Context, h Home, host string, plain bool) *ex
 
 // command has an environment of its own, to which a test may append.
 func (c Client) command(ctx context.Context, h Home, args []string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, c.Path, args...)
-	cmd.Dir = h.path("out")
-	cmd.Env = append(h.environ(), c.kind.variable+"="+h.path(c.kind.value))
-	cmd.WaitDelay = 10 * time.Second // for what a killed client has left holding its output
+	cmd := h.Command(ctx, c.Path, args...)
+	cmd.Env = append(cmd.Env, c.kind.variable+"="+h.path(c.kind.value))
 	return cmd
 }

@@ -1,12 +1,15 @@
 package clients
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 // Home is a folder in which clients find everything they would look for in a person's home, and leave what they would leave
@@ -53,6 +56,19 @@ func TempHome(t testing.TB) Home {
 		t.Fatal(err)
 	}
 	return h
+}
+
+// Dir returns the folder.
+func (h Home) Dir() string { return h.dir }
+
+// Command returns a command of any other program, which finds this home in the place of a person's, and nothing else in its
+// environment. A test may append to it.
+func (h Home) Command(ctx context.Context, program string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Dir = h.path("out")
+	cmd.Env = h.environ()
+	cmd.WaitDelay = 10 * time.Second // for what a killed program has left holding its output
+	return cmd
 }
 
 func (h Home) path(parts ...string) string {

@@ -38,6 +38,8 @@ type Config struct {
 	// Silent surrounds it with a network that swallows whatever is sent to an address that is not on it, without a word back:
 	// connections beyond hang, and so does looking up any other name. Without it there is no network, and both fail at once.
 	Silent bool
+	// Environ holds variables (name=value) for the second process, such as what the first one has made for it.
+	Environ []string
 }
 
 // Island is where the body of a test runs.

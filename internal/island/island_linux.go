@@ -47,11 +47,11 @@ func run(t *testing.T, c Config, body func(*testing.T, *Island)) {
 		}
 		tunnel.Close()
 	}
-	send(t)
+	send(t, c.Environ)
 }
 
 // send runs the test in a second process and takes over its outcome.
-func send(t *testing.T) {
+func send(t *testing.T, extra []string) {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -66,7 +66,7 @@ func send(t *testing.T) {
 		args = append(args, "-test.short")
 	}
 	cmd := exec.CommandContext(t.Context(), self, args...)
-	cmd.Env = append(environ(),
+	cmd.Env = append(append(environ(), extra...),
 		testVariable+"="+t.Name(),
 		folderVariable+"="+dir,
 		// The race detector's own second of waiting at the end is for threads that a finished test no longer has.
