@@ -50,6 +50,10 @@ func (c *chain) instanceRole(ctx context.Context, wanted bool) (identity, error)
 			certain = true
 		}
 	}
+	return c.instanceAt(endpoint, certain), nil
+}
+
+func (c *chain) instanceAt(endpoint string, certain bool) identity {
 	boot, _ := os.ReadFile(filepath.Join(c.system, "proc/sys/kernel/random/boot_id")) // where there is none, there is none
 	return identity{
 		source: instanceSource, parts: []string{"instance", endpoint, string(boot)},
@@ -63,7 +67,7 @@ func (c *chain) instanceRole(ctx context.Context, wanted bool) (identity, error)
 			}
 			return helpers.Material{}, helpers.ErrNotFound
 		},
-	}, nil
+	}
 }
 
 // instanceURL returns where the service is, and whether a variable says so.

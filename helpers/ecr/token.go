@@ -66,7 +66,7 @@ func authorizationOf(answer upstream.Answer, public bool) (authorization, error)
 func (d authorization) credential(service string, now time.Time) (helpers.Credential, error) {
 	pair, err := base64.StdEncoding.DecodeString(d.Token)
 	username, password, ok := strings.Cut(string(pair), ":")
-	if err != nil || !ok || username == "" || password == "" {
+	if err != nil || !ok || username == "" || password == "" || strings.ContainsFunc(string(pair), notGraphic) {
 		return helpers.Credential{}, helpers.Fail(helpers.BadAnswer, service+" answered without a token", "")
 	}
 	expires := unixSeconds(d.ExpiresAt)

@@ -114,6 +114,10 @@ func (c *Client) once(ctx context.Context, r Request) (Answer, error) {
 	}
 	body, err := io.ReadAll(response.Body)
 	_ = response.Body.Close() // it was read to its end, or is given up
+	if err == nil {
+		// A server that is told that the call is over may end its answer in good order where it stands.
+		err = ctx.Err()
+	}
 	if err != nil {
 		return Answer{}, explain(ctx, service, err)
 	}

@@ -1,0 +1,447 @@
+package ecr
+
+import (
+	"fmt"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/beam-cloud/docker-credential-beta9/helpers"
+	"github.com/beam-cloud/docker-credential-beta9/internal/cloudtest/aws"
+)
+
+const (
+	roleARN = "arn:aws:iam::" + aws.Account + ":role/"
+	session = "arn:aws:sts::" + aws.Account + ":assumed-role/"
+)
+
+// near starts the cloud's metadata services on this machine.
+func (w *world) near() string {
+	s := httptest.NewServer(w.cloud)
+	w.t.Cleanup(s.Close)
+	return s.URL
+}
+
+// Every source by itself: who the token is for, and what is said to have been left before it was taken.
+func TestSources(t *testing.T) {
+	t.Parallel()
+	environment := environmentSource + ": AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set"
+	web := webSource + ": AWS_WEB_IDENTITY_TOKEN_FILE is not set"
+	profile := "profile default: there is none"
+	container := containerSource + ": AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and AWS_CONTAINER_CREDENTIALS_FULL_URI are not set"
+	tests := []struct {
+		name  string
+		given func(*world) string // returns the principal
+		left  []string
+		taken string
+	}{
+		{
+			name: "environment", taken: environmentSource,
+			given: func(w *world) string { k := w.cloud.User("me"); w.setKeys(k); return k.Principal },
+		},
+		{
+			name: "environment with a session", taken: environmentSource,
+			given: func(w *world) string { k := w.cloud.Session("me"); w.setKeys(k); return k.Principal },
+		},
+		{
+			name: "web identity", left: []string{environment}, taken: "web identity as " + roleARN + "web",
+			given: func(w *world) string {
+				token := aws.WebIdentity("system:serviceaccount:a:b", time.Now().Add(time.Hour))
+				w.set("AWS_ROLE_ARN", w.cloud.AddRole("web", aws.Role{Subject: "system:serviceaccount:a:b"}),
+					"AWS_ROLE_SESSION_NAME", "pod", "AWS_WEB_IDENTITY_TOKEN_FILE", w.write("token", token+"\n"))
+				return session + "web/pod"
+			},
+		},
+		{
+			name: "default profile", left: []string{environment, web}, taken: "profile default",
+			given: func(w *world) string {
+				k := w.cloud.User("me")
+				w.write(".aws/credentials", "[default]\naws_access_key_id="+k.ID+"\naws_secret_access_key="+k.Secret+"\n")
+				return k.Principal
+			},
+		},
+		{
+			name: "AWS_PROFILE", left: []string{environment, web}, taken: "profile work",
+			given: func(w *world) string {
+				k := w.cloud.Session("me")
+				w.set("AWS_PROFILE", "work", "AWS_CONFIG_FILE", w.write("elsewhere", "[profile work]\naws_access_key_id = "+k.ID+
+					"\naws_secret_access_key = "+k.Secret+"\naws_session_token = "+k.Session+"\n"))
+				return k.Principal
+			},
+		},
+		{
+			name: "source_profile", left: []string{environment, web}, taken: "profile default as " + roleARN + "puller",
+			given: func(w *world) string {
+				k := w.cloud.User("me")
+				w.write(".aws/config", "[default]\nrole_arn = "+w.cloud.AddRole("puller", aws.Role{ExternalID: "x", By: []string{k.Principal}})+
+					"\nexternal_id = x\nrole_session_name = me\nsource_profile = base\n")
+				w.write(".aws/credentials", "[base]\naws_access_key_id = "+k.ID+"\naws_secret_access_key = "+k.Secret+"\n")
+				return session + "puller/me"
+			},
+		},
+		{
+			name: "a chain of roles", left: []string{environment, web}, taken: "profile default as " + roleARN + "outer",
+			given: func(w *world) string {
+				k := w.cloud.User("me")
+				inner := w.cloud.AddRole("inner", aws.Role{By: []string{k.Principal}})
+				outer := w.cloud.AddRole("outer", aws.Role{By: []string{session + "inner/" + sessionName}})
+				w.write(".aws/config", "[default]\nrole_arn = "+outer+"\nsource_profile = inner\n"+
+					"[profile inner]\nrole_arn = "+inner+"\nsource_profile = inner\naws_access_key_id = "+k.ID+"\naws_secret_access_key = "+k.Secret+"\n")
+				return session + "outer/" + sessionName
+			},
+		},
+		{
+			name: "web identity of a profile", left: []string{environment, web}, taken: "profile default as " + roleARN + "web",
+			given: func(w *world) string {
+				w.write(".aws/config", "[default]\nrole_arn = "+w.cloud.AddRole("web", aws.Role{Subject: "s"})+
+					"\nweb_identity_token_file = "+w.write("token", aws.WebIdentity("s", time.Now().Add(time.Hour)))+"\n")
+				return session + "web/" + sessionName
+			},
+		},
+		{
+			name: "credential_process", left: []string{environment, web}, taken: "profile default",
+			given: func(w *world) string {
+				k := w.cloud.Session("me")
+				w.write(".aws/config", "[default]\ncredential_process = cat \"$HOME/keys.json\"\n")
+				w.write("keys.json", fmt.Sprintf(`{"Version":1,"AccessKeyId":%q,"SecretAccessKey":%q,"SessionToken":%q}`, k.ID, k.Secret, k.Session))
+				return k.Principal
+			},
+		},
+		{
+			name: "SSO", left: []string{environment, web}, taken: "profile default",
+			given: func(w *world) string {
+				k := w.cloud.Session("me")
+				w.write(".aws/config", "[default]\nsso_session = corp\nsso_account_id = 1\nsso_role_name = me\n[sso-session corp]\nsso_start_url = https://x\n")
+				w.write("keys.json", fmt.Sprintf(`{"Version":1,"AccessKeyId":%q,"SecretAccessKey":%q,"SessionToken":%q}`, k.ID, k.Secret, k.Session))
+				w.write("bin/aws", "#!/bin/sh\ntest \"$*\" = 'configure export-credentials --profile default --format process' && exec cat \"$HOME/keys.json\"\n")
+				w.set("PATH", w.home+"/none:"+w.home+"/bin:"+w.env["PATH"])
+				return k.Principal
+			},
+		},
+		{
+			name: "container", left: []string{environment, web, profile}, taken: containerSource,
+			given: func(w *world) string {
+				w.cloud.ContainerAuthorization = "Bearer not-a-secret"
+				w.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", w.near()+aws.ContainerPath, "AWS_CONTAINER_AUTHORIZATION_TOKEN", "Bearer not-a-secret")
+				return session + "task/test"
+			},
+		},
+		{
+			name: "container with a token file", left: []string{environment, web, profile}, taken: containerSource,
+			given: func(w *world) string {
+				w.cloud.ContainerAuthorization = aws.WebIdentity("pod", time.Unix(0, 0))
+				w.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", w.near()+aws.ContainerPath, "AWS_CONTAINER_AUTHORIZATION_TOKEN", "another",
+					"AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", w.write("token", w.cloud.ContainerAuthorization))
+				return session + "task/test"
+			},
+		},
+		{
+			name: "credential_source", left: []string{environment, web}, taken: "profile default as " + roleARN + "puller",
+			given: func(w *world) string {
+				w.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", w.near()+aws.ContainerPath)
+				w.write(".aws/config", "[default]\ncredential_source = EcsContainer\nrole_arn = "+
+					w.cloud.AddRole("puller", aws.Role{By: []string{session + "task/test"}})+"\n")
+				return session + "puller/" + sessionName
+			},
+		},
+		{
+			name: "instance", left: []string{environment, web, profile, container}, taken: instanceSource,
+			given: func(w *world) string {
+				w.cloud.InstanceRole = "node"
+				w.set("AWS_EC2_METADATA_DISABLED", "", "AWS_EC2_METADATA_SERVICE_ENDPOINT", w.near()+"/")
+				return session + "node/test"
+			},
+		},
+		{
+			name: "an empty profile leads on", left: []string{environment, web, "profile default: it has no credentials", container}, taken: instanceSource,
+			given: func(w *world) string {
+				w.cloud.InstanceRole = "node"
+				w.write(".aws/config", "[default]\nregion = eu-west-1\noutput = json\n")
+				w.set("AWS_EC2_METADATA_DISABLED", "", "AWS_EC2_METADATA_SERVICE_ENDPOINT", w.near())
+				return session + "node/test"
+			},
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			want := test.given(w)
+			var heard log
+			ctx, a := heard.context(t.Context()), w.ambient(nil)
+			key, err := a.Key(ctx, registry(t, plainHost))
+			wants(t, err, "")
+			if calls := w.cloud.Gate.Total() + len(w.called()); calls != 0 {
+				t.Errorf("%d calls were made for a key", calls)
+			}
+			c, err := a.Token(ctx, registry(t, plainHost))
+			wants(t, err, "")
+			if got := w.principal(c); got != want {
+				t.Errorf("the token is for %s, not %s", got, want)
+			}
+			if !slices.Equal(heard.left, test.left) || !slices.Equal(heard.taken, []string{test.taken}) || c.Source() != test.taken {
+				t.Errorf("left %q, took %q for %q", heard.left, heard.taken, c.Source())
+			}
+			again, err := w.ambient(nil).Key(t.Context(), registry(t, plainHost))
+			if err != nil || again != key || key.Token == "" {
+				t.Errorf("the key is %v, and then %v", key, again)
+			}
+			if said := strings.Join(append(heard.left, heard.hints...), ""); strings.Contains(said, "not-a-secret") {
+				t.Errorf("said %q", said)
+			}
+		})
+	}
+}
+
+func TestNothingIsConfigured(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for _, host := range []string{plainHost, "public.ecr.aws"} {
+		var heard log
+		a := w.ambient(nil)
+		if _, err := a.Key(heard.context(t.Context()), registry(t, host)); !helpers.IsNotFound(err) {
+			t.Errorf("%s: the key: %v", host, err)
+		}
+		if _, err := a.Token(heard.context(t.Context()), registry(t, host)); !helpers.IsNotFound(err) {
+			t.Errorf("%s: the token: %v", host, err)
+		}
+		if len(heard.left) != 5 {
+			t.Errorf("%s: left %q", host, heard.left)
+		}
+	}
+	if got := w.called(); len(got) != 0 {
+		t.Errorf("called %q", got)
+	}
+}
+
+// What is configured and cannot work is a failure, and nothing else is used in its place.
+func TestWhatIsConfiguredAndCannotWork(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name   string
+		config string
+		env    []string
+		want   helpers.Reason
+	}{
+		{name: "half a pair", env: []string{accessKeyID, "AKIAIOSFODNN7EXAMPLE"}, want: helpers.BadMaterial},
+		{name: "the other half", env: []string{secretAccessKey, "not-a-secret"}, want: helpers.BadMaterial},
+		{name: "keys with a line end", env: []string{accessKeyID, "AKIAIOSFODNN7EXAMPLE", secretAccessKey, "not-a-secret\n"}, want: helpers.BadMaterial},
+		{name: "no token file", env: []string{"AWS_WEB_IDENTITY_TOKEN_FILE", "/none", "AWS_ROLE_ARN", roleARN + "x"}, want: helpers.BadMaterial},
+		{name: "no role", env: []string{"AWS_WEB_IDENTITY_TOKEN_FILE", "/dev/null"}, want: helpers.BadMaterial},
+		{name: "an empty token file", env: []string{"AWS_WEB_IDENTITY_TOKEN_FILE", "/dev/null", "AWS_ROLE_ARN", roleARN + "x"}, want: helpers.BadMaterial},
+		{name: "an endless token file", env: []string{"AWS_WEB_IDENTITY_TOKEN_FILE", "/dev/zero", "AWS_ROLE_ARN", roleARN + "x"}, want: helpers.BadMaterial},
+		{name: "a role that is none", env: []string{"AWS_WEB_IDENTITY_TOKEN_FILE", "/dev/null", "AWS_ROLE_ARN", "x"}, want: helpers.BadMaterial},
+		{name: "no such profile", env: []string{"AWS_PROFILE", "none"}, want: helpers.BadMaterial},
+		{name: "a folder of profiles", env: []string{"AWS_CONFIG_FILE", "/"}, want: helpers.BadMaterial},
+		{name: "half a pair in a profile", config: "aws_access_key_id = x", want: helpers.BadMaterial},
+		{name: "no such source", config: "role_arn = " + roleARN + "x\nsource_profile = none", want: helpers.BadMaterial},
+		{name: "a circle", config: "role_arn = " + roleARN + "x\nsource_profile = b\n[profile b]\nrole_arn = " + roleARN + "y\nsource_profile = default", want: helpers.BadMaterial},
+		{name: "two sources", config: "role_arn = " + roleARN + "x\nsource_profile = b\ncredential_source = Environment", want: helpers.BadMaterial},
+		{name: "no source", config: "role_arn = " + roleARN + "x", want: helpers.BadMaterial},
+		{name: "an empty source", config: "role_arn = " + roleARN + "x\nsource_profile = b\n[profile b]\nregion = x", want: helpers.BadMaterial},
+		{name: "an unknown source", config: "role_arn = " + roleARN + "x\ncredential_source = Elsewhere", want: helpers.BadMaterial},
+		{name: "a source that is not there", config: "role_arn = " + roleARN + "x\ncredential_source = Environment", want: helpers.BadMaterial},
+		{name: "an instance that is switched off", config: "role_arn = " + roleARN + "x\ncredential_source = Ec2InstanceMetadata", want: helpers.BadMaterial},
+		{name: "a source without a role", config: "source_profile = b", want: helpers.BadMaterial},
+		{name: "a user as role", config: "role_arn = arn:aws:iam::123456789012:user/x\naws_access_key_id = x\naws_secret_access_key = x", want: helpers.BadMaterial},
+		{name: "a code", config: "role_arn = " + roleARN + "x\nsource_profile = b\nmfa_serial = y", want: helpers.LoginRequired},
+		{name: "SSO without the aws command", config: "sso_session = x", env: []string{"PATH", "/none:relative"}, want: helpers.BadMaterial},
+		{name: "a container elsewhere", env: []string{"AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://example.com/"}, want: helpers.BadMaterial},
+		{name: "an instance that is no URL", env: []string{"AWS_CONTAINER_CREDENTIALS_FULL_URI", "", "AWS_EC2_METADATA_DISABLED", "", "AWS_EC2_METADATA_SERVICE_ENDPOINT", "169.254.169.254"}, want: helpers.BadMaterial},
+		{name: "an odd mode", env: []string{"AWS_CONTAINER_CREDENTIALS_FULL_URI", "", "AWS_EC2_METADATA_DISABLED", "", "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "IPv5"}, want: helpers.BadMaterial},
+		{name: "an endpoint that is no URL", env: []string{"AWS_ENDPOINT_URL", "x"}, want: helpers.BadMaterial},
+		{name: "an endpoint in the clear", env: []string{"AWS_ENDPOINT_URL_ECR", "http://api.example.com"}, want: helpers.BadMaterial},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.cloud.InstanceRole = "node"
+			w.set("AWS_CONTAINER_CREDENTIALS_FULL_URI", w.near()+aws.ContainerPath)
+			w.write(".aws/config", "[default]\n"+test.config+"\n")
+			w.set(test.env...)
+			var heard log
+			a := w.ambient(nil)
+			_, err := a.Key(heard.context(t.Context()), registry(t, plainHost))
+			wants(t, err, test.want)
+			_, err = a.Token(heard.context(t.Context()), registry(t, plainHost))
+			wants(t, err, test.want)
+			if calls := w.cloud.Gate.Total() + len(w.called()); calls != 0 || len(heard.taken) != 0 {
+				t.Errorf("%d calls, took %q", calls, heard.taken)
+			}
+		})
+	}
+}
+
+func TestTheMapChoosesTheIdentity(t *testing.T) {
+	t.Parallel()
+	const (
+		alias    = "mirror.example.com"
+		west     = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
+		role     = `"role":"` + roleARN + `puller","external_id":"x","session_name":"pinned"`
+		asPuller = session + "puller/pinned"
+	)
+	tests := []struct {
+		name, pin, host, principal, region string
+		want                               helpers.Reason
+	}{
+		{name: "no entry", host: west, principal: "user/environment", region: "eu-west-1"},
+		{name: "another host's entry", pin: `"host":"` + plainHost + `","profile":"images"`, host: west, principal: "user/environment", region: "eu-west-1"},
+		{name: "a profile goes before the environment", pin: `"host":"*.dkr.ecr.*.amazonaws.com","profile":"images"`, host: west, principal: "user/images", region: "eu-west-1"},
+		{name: "a role", pin: `"host":"` + west + `",` + role, host: west, principal: asPuller, region: "eu-west-1"},
+		{name: "a role with a profile", pin: `"host":"` + west + `","profile":"images",` + role, host: west, principal: asPuller, region: "eu-west-1"},
+		{name: "the registry behind", pin: `"host":"` + alias + `","type":"ecr","registry":"` + west + `"`, host: alias, principal: "user/environment", region: "eu-west-1"},
+		{name: "the registry behind, in the other vocabulary", pin: `"host":"` + alias + `","type":"aws","registry":"` + west + `"`, host: alias, principal: "user/environment", region: "eu-west-1"},
+		{name: "the region", pin: `"host":"` + alias + `","type":"ecr","region":"eu-west-1"`, host: alias, principal: "user/environment", region: "eu-west-1"},
+		{name: "neither", pin: `"host":"` + alias + `","type":"ecr"`, host: alias, want: helpers.BadMaterial},
+		{name: "an unknown region", pin: `"host":"` + alias + `","type":"ecr","region":"moon-base-1"`, host: alias, want: helpers.BadMaterial},
+		{name: "no such profile", pin: `"host":"` + west + `","profile":"none"`, host: west, want: helpers.BadMaterial},
+		{name: "a profile without credentials", pin: `"host":"` + west + `","profile":"empty"`, host: west, want: helpers.BadMaterial},
+		{name: "no such role", pin: `"host":"` + west + `","role":"` + roleARN + `none"`, host: west, want: helpers.AccessDenied},
+		{name: "a role that is none", pin: `"host":"` + west + `","role":"puller"`, host: west, want: helpers.BadMaterial},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.setKeys(w.cloud.User("environment"))
+			k := w.cloud.User("images")
+			w.cloud.AddRole("puller", aws.Role{ExternalID: "x"})
+			w.write(".aws/config", "[profile images]\naws_access_key_id = "+k.ID+"\naws_secret_access_key = "+k.Secret+"\n[profile empty]\n")
+			m := parseMap(t, `{"registries":[]}`)
+			if test.pin != "" {
+				m = parseMap(t, `{"registries":[{`+test.pin+`}]}`)
+			}
+			c, err := w.ambient(m).Token(t.Context(), registry(t, test.host))
+			wants(t, err, test.want)
+			if err != nil {
+				return
+			}
+			if got := w.principal(c); !strings.HasSuffix(got, test.principal) {
+				t.Errorf("the token is for %s", got)
+			}
+			if token, _ := w.cloud.Issued(c.Secret()); token.Region != test.region {
+				t.Errorf("the token is for %s", token.Region)
+			}
+		})
+	}
+}
+
+// A registry that is used by its FIPS name, or on a machine that asks for FIPS, is contacted by FIPS names only, a role
+// to assume included.
+func TestFIPSContactsFIPSNamesOnly(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		host  string
+		env   []string
+		hosts []string
+	}{
+		{
+			host:  "123456789012.dkr.ecr-fips.us-east-1.amazonaws.com",
+			hosts: []string{"sts-fips.us-east-1.amazonaws.com", "api.ecr-fips.us-east-1.amazonaws.com"},
+		},
+		{
+			host: plainHost, env: []string{"AWS_USE_FIPS_ENDPOINT", "true"},
+			hosts: []string{"sts-fips.us-east-1.amazonaws.com", "api.ecr-fips.us-east-1.amazonaws.com"},
+		},
+		{
+			host:  "123456789012.dkr-ecr-fips.us-east-1.on.aws",
+			hosts: []string{"sts-fips.us-east-1.api.aws", "ecr-fips.us-east-1.api.aws"},
+		},
+		{ // in us-gov the plain names of STS are the FIPS endpoints
+			host:  "123456789012.dkr.ecr-fips.us-gov-west-1.amazonaws.com",
+			hosts: []string{"sts.us-gov-west-1.amazonaws.com", "api.ecr-fips.us-gov-west-1.amazonaws.com"},
+		},
+		{host: plainHost, hosts: []string{"sts.us-east-1.amazonaws.com", "api.ecr.us-east-1.amazonaws.com"}},
+		{
+			host:  "123456789012.dkr-ecr.us-east-1.on.aws",
+			hosts: []string{"sts.us-east-1.api.aws", "ecr.us-east-1.api.aws"},
+		},
+	}
+	for _, test := range tests {
+		t.Run(test.host, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			w.cloud.Behind(w.proxy, "us-gov-west-1")
+			w.setKeys(w.cloud.User("me"))
+			w.set(test.env...)
+			m := parseMap(t, `{"registries":[{"host":"`+test.host+`","role":"`+w.cloud.AddRole("puller", aws.Role{})+`"}]}`)
+			_, err := w.ambient(m).Token(t.Context(), registry(t, test.host))
+			wants(t, err, "")
+			if got := w.called(); !slices.Equal(got, test.hosts) {
+				t.Errorf("called %q", got)
+			}
+		})
+	}
+	w := newWorld(t)
+	w.setKeys(w.cloud.User("me"))
+	w.set("AWS_ENDPOINT_URL", "https://api.ecr.us-east-1.amazonaws.com")
+	_, err := w.ambient(nil).Token(t.Context(), registry(t, "123456789012.dkr.ecr-fips.us-east-1.amazonaws.com"))
+	wants(t, err, helpers.BadMaterial)
+}
+
+func TestEndpointsThatAreGiven(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	local := w.near()
+	w.setKeys(w.cloud.User("me"))
+	m := parseMap(t, `{"registries":[{"host":"`+plainHost+`","role":"`+w.cloud.AddRole("puller", aws.Role{})+`"}]}`)
+	for _, test := range []struct {
+		host string
+		env  []string
+		want []string // what is left for the proxy
+	}{
+		{plainHost, []string{"AWS_ENDPOINT_URL", local}, nil},
+		{"public.ecr.aws", []string{"AWS_ENDPOINT_URL", local}, nil},
+		{plainHost, []string{"AWS_ENDPOINT_URL_ECR", local}, []string{"sts.us-east-1.amazonaws.com"}},
+		{plainHost, []string{"AWS_ENDPOINT_URL_STS", local}, []string{"api.ecr.us-east-1.amazonaws.com"}},
+		{plainHost, []string{"AWS_ENDPOINT_URL_STS", local, "AWS_ENDPOINT_URL_ECR", local}, nil},
+		{"public.ecr.aws", []string{"AWS_ENDPOINT_URL_ECR_PUBLIC", local}, nil},
+		{"public.ecr.aws", []string{"AWS_ENDPOINT_URL_ECR", local}, []string{"api.ecr-public.us-east-1.amazonaws.com"}},
+		{plainHost, []string{"AWS_ENDPOINT_URL", local, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true"}, []string{"sts.us-east-1.amazonaws.com", "api.ecr.us-east-1.amazonaws.com"}},
+	} {
+		t.Run(test.host+" "+strings.Join(test.env, " "), func(t *testing.T) {
+			for _, name := range []string{"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_ECR", "AWS_ENDPOINT_URL_ECR_PUBLIC", "AWS_ENDPOINT_URL_STS"} {
+				w.set(name, "")
+			}
+			w.set(test.env...)
+			before := len(w.proxy.Called())
+			c, err := w.ambient(m).Token(t.Context(), registry(t, test.host))
+			wants(t, err, "")
+			w.principal(c)
+			var got []string
+			for _, host := range w.proxy.Called()[before:] {
+				got = append(got, strings.TrimSuffix(host, ":443"))
+			}
+			if !slices.Equal(got, test.want) {
+				t.Errorf("called %q", got)
+			}
+		})
+	}
+}
+
+func TestCertificatesThatAreGiven(t *testing.T) {
+	t.Parallel()
+	for name, give := range map[string]func(w *world, bundle string){
+		"AWS_CA_BUNDLE": func(w *world, bundle string) { w.set("AWS_CA_BUNDLE", bundle) },
+		"ca_bundle": func(w *world, bundle string) {
+			k := w.cloud.User("me")
+			w.set(accessKeyID, "", secretAccessKey, "")
+			w.write(".aws/config", "[default]\nca_bundle = "+bundle+"\naws_access_key_id = "+k.ID+"\naws_secret_access_key = "+k.Secret+"\n")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.setKeys(w.cloud.User("me"))
+			bundle := w.env["SSL_CERT_FILE"]
+			w.set("SSL_CERT_FILE", "")
+			_, err := w.ambient(nil).Token(t.Context(), registry(t, plainHost))
+			wants(t, err, helpers.Unreachable)
+			give(w, bundle)
+			_, err = w.ambient(nil).Token(t.Context(), registry(t, plainHost))
+			wants(t, err, "")
+		})
+	}
+}
