@@ -145,6 +145,9 @@ func (a *app) showChange(client clientconfig.Client, plan clientconfig.Plan, fla
 	for _, key := range result.Shadowed {
 		a.hint(fmt.Sprintf("the login for %s in this file is not looked at any more: log in again, so that the helper has it", key))
 	}
+	if client.Name == clientconfig.Podman.Name && a.getenv("REGISTRY_AUTH_FILE") == "" {
+		a.hint("podman login writes to another file and in clear: log in with beta9-credentials login, or set REGISTRY_AUTH_FILE=" + result.File)
+	}
 	names := slices.Sorted(maps.Values(plan.Helpers))
 	if plan.Store != "" {
 		names = append(names, plan.Store)

@@ -87,9 +87,9 @@ func exitFor(states []state, asked bool) error {
 
 // states asks for the credential of each registry, in the order of their names.
 func (a *app) states(ctx context.Context, names []string) ([]state, error) {
-	clients := a.configured()
+	askers := a.configured()
 	if len(names) == 0 {
-		names = a.known(ctx, clients)
+		names = a.known(ctx, askers)
 	}
 	states := make([]state, 0, len(names))
 	seen := map[string]bool{}
@@ -102,7 +102,12 @@ func (a *app) states(ctx context.Context, names []string) ([]state, error) {
 			continue
 		}
 		seen[r.Identity()] = true
-		s := state{Registry: r.Identity(), Type: t.Name, Outcome: "none", Clients: clients[r.Identity()]}
+		s := state{Registry: r.Identity(), Type: t.Name, Outcome: "none"}
+		for _, k := range askers {
+			if k.asks(r.Identity()) {
+				s.Clients = append(s.Clients, k.name)
+			}
+		}
 		if err == nil {
 			s.fill(a.get(ctx, r, t))
 		}
@@ -125,9 +130,23 @@ func (s *state) fill(c helpers.Credential, err error) {
 	}
 }
 
-// configured returns the clients that ask our helpers, by registry. A file that cannot be read is said and left out.
-func (a *app) configured() map[string][]string {
-	found := map[string][]string{}
+// An asker is a client and which registries it asks our helpers for.
+type asker struct {
+	name string
+	// ours tells, for each registry that a helper is named for, whether it is ours.
+	ours map[string]bool
+	// rest tells whether it asks ours for every other registry, by credsStore.
+	rest bool
+}
+
+func (k asker) asks(registry string) bool {
+	ours, named := k.ours[registry]
+	return ours || k.rest && !named
+}
+
+// configured returns the clients as they are configured. A file that cannot be read is said and left out.
+func (a *app) configured() []asker {
+	var askers []asker
 	for _, client := range clientconfig.Clients() {
 		path, err := client.Path(a.getenv)
 		if err != nil {
@@ -138,25 +157,31 @@ func (a *app) configured() map[string][]string {
 			a.hint(err.Error())
 			continue
 		}
+		k := asker{name: client.Name, ours: map[string]bool{}, rest: client.Stores && isOurs(entries[""])}
+		delete(entries, "")
 		for key, helper := range entries {
-			r, err := helpers.ParseServerURL(key)
-			if err != nil || helper != "beta9" && !strings.HasPrefix(helper, "beta9-") {
-				continue
-			}
-			if !slices.Contains(found[r.Identity()], client.Name) {
-				found[r.Identity()] = append(found[r.Identity()], client.Name)
+			if r, err := helpers.ParseServerURL(key); err == nil {
+				k.ours[r.Identity()] = k.ours[r.Identity()] || isOurs(helper)
 			}
 		}
+		askers = append(askers, k)
 	}
-	return found
+	return askers
 }
+
+// isOurs tells whether what a configuration calls a helper is one of ours.
+func isOurs(helper string) bool { return helper == "beta9" || strings.HasPrefix(helper, "beta9-") }
 
 // known returns the registries that are configured or have a stored login. A helper that is not installed or fails has
 // none to tell.
-func (a *app) known(ctx context.Context, clients map[string][]string) []string {
+func (a *app) known(ctx context.Context, askers []asker) []string {
 	var names []string
-	for name := range clients {
-		names = append(names, name)
+	for _, k := range askers {
+		for name, ours := range k.ours {
+			if ours {
+				names = append(names, name)
+			}
+		}
 	}
 	for _, t := range helpers.Types() {
 		out, err := a.call(ctx, t, helpers.VerbList, nil)
