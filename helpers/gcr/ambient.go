@@ -35,11 +35,12 @@ type ambient struct {
 	err   error
 }
 
-// found is an identity and where it comes from.
+// found is an identity and where it comes from. What a file says is read when a token is made: for a key its content is
+// enough.
 type found struct {
-	source string
-	id     identity
-	key    helpers.Key
+	source   string
+	identity func() (identity, error)
+	key      helpers.Key
 }
 
 // Ambient returns the machine's own identity at Google: the file that GOOGLE_APPLICATION_CREDENTIALS names, else the
@@ -64,7 +65,11 @@ func (a *ambient) Token(ctx context.Context, r helpers.Registry) (helpers.Creden
 	if err != nil {
 		return helpers.Credential{}, err
 	}
-	c, err := f.id.token(ctx, a.service)
+	id, err := f.identity()
+	if err != nil {
+		return helpers.Credential{}, err
+	}
+	c, err := id.token(ctx, a.service)
 	if err != nil {
 		return helpers.Credential{}, err
 	}
@@ -107,26 +112,25 @@ func (a *ambient) look(ctx context.Context) (found, error) {
 		return found{}, helpers.ErrNotFound
 	}
 	print := fingerprint(metadataSource, m.host, "default")
-	return found{metadataSource, m, helpers.Key{Token: print, Origin: print}}, nil
+	return found{metadataSource, func() (identity, error) { return m, nil }, helpers.Key{Token: print, Origin: print}}, nil
 }
 
-// fromFile reads an identity out of a file.
+// fromFile finds an identity in a file.
 func fromFile(source, name, path string) (found, error) {
 	text, err := readFile(path)
 	if err != nil {
 		return found{}, &helpers.Failure{Reason: helpers.BadMaterial, Text: name + " cannot be read", Cause: err,
 			Hint: "check its path and its permissions"}
 	}
-	f, err := readKeyFile(name, text)
-	if err != nil {
-		return found{}, err
-	}
-	id, err := f.identity(name, 0)
-	if err != nil {
-		return found{}, err
+	read := func() (identity, error) {
+		f, err := readKeyFile(name, text)
+		if err != nil {
+			return nil, err
+		}
+		return f.identity(name, 0)
 	}
 	print := fingerprint(source, string(text))
-	return found{source, id, helpers.Key{Token: print, Origin: print}}, nil
+	return found{source, read, helpers.Key{Token: print, Origin: print}}, nil
 }
 
 func readFile(path string) ([]byte, error) {
