@@ -30,12 +30,15 @@ const (
 	// maxInput is the largest request that is passed on, in bytes. It is more than any helper takes, so that the helper
 	// and not the dispatcher says what is too large.
 	maxInput = 8 * helpers.MaxSecret
+	// maxOutput is the largest answer that is passed on, in bytes: JSON may spend six on one of the largest secret, and
+	// the rest is room for a list.
+	maxOutput = 8 * helpers.MaxSecret
 )
 
 // Main runs the dispatcher as this process and returns the exit code.
 func Main() int {
 	_ = harden.Process() // what it protects is protected by other means as well
-	p := serve.Process{Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Environ: os.Environ()}
+	p := serve.Own()
 	folder, err := ownFolder()
 	if err != nil {
 		folder = "" // Run says so once it is known that a helper is needed
@@ -132,7 +135,7 @@ func missing(verb string, t helpers.Type, err error) (serve.Outcome, error) {
 // run runs the helper of a type. Its environment is this program's own, since both are the same user's; material on a
 // descriptor is handed on, because descriptors are not inherited.
 func (d dispatcher) run(ctx context.Context, t helpers.Type, verb string, input []byte) (serve.Outcome, error) {
-	folder, err := execute.OpenFolder(d.folder, execute.Options{Types: []string{t.Name}})
+	folder, err := execute.OpenFolder(d.folder, execute.Options{Types: []string{t.Name}, MaxStdout: maxOutput})
 	if err != nil {
 		return serve.Outcome{}, err
 	}

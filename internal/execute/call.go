@@ -30,7 +30,7 @@ type Call struct {
 
 // Result is what a helper that ended by itself left behind.
 type Result struct {
-	// Stdout is all of standard output, at most [MaxStdout] bytes. It may
+	// Stdout is all of standard output, at most what [Options] allow. It may
 	// hold a secret.
 	Stdout []byte
 	// Stderr is the beginning of standard error, at most [MaxStderr] bytes.

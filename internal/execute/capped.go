@@ -3,8 +3,9 @@ package execute
 import "errors"
 
 const (
-	// MaxStdout is the most a helper may print, in bytes. An answer carries
-	// one secret; the largest anybody stores is a good deal smaller.
+	// MaxStdout is the most a helper may print, in bytes, unless the folder
+	// was opened with another limit. An answer carries one secret; the largest
+	// that a service hands out is a good deal smaller.
 	MaxStdout = 1 << 20
 	// MaxStderr is how much of standard error is kept, in bytes. It is for a
 	// person to read.

@@ -23,8 +23,9 @@ var (
 	// ErrCanceled means that the caller gave up first. Such an error matches
 	// [context.Canceled] as well.
 	ErrCanceled = errors.New("call was canceled")
-	// ErrOutput means that the helper printed more than [MaxStdout].
-	ErrOutput = errors.New("printed more than 1 MiB")
+	// ErrOutput means that the helper printed more than it may, see
+	// [Options.MaxStdout].
+	ErrOutput = errors.New("printed more than an answer can have")
 	// ErrKilled means that the helper died of a signal (on Windows: of an
 	// unhandled exception) that this package did not send.
 	ErrKilled = errors.New("was killed")

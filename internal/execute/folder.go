@@ -28,6 +28,8 @@ type Options struct {
 	// Deadline bounds a call whose context has no deadline, the wait for its
 	// turn included; 0 means [DefaultDeadline].
 	Deadline time.Duration
+	// MaxStdout is the most a helper may print, in bytes; 0 means [MaxStdout].
+	MaxStdout int
 }
 
 // Folder is a folder of helpers that nobody but root and the user who runs
@@ -38,6 +40,7 @@ type Folder struct {
 	path     string
 	types    []string
 	deadline time.Duration
+	stdout   int
 	turns    chan struct{}
 }
 
@@ -52,7 +55,10 @@ func OpenFolder(path string, o Options) (*Folder, error) {
 			return nil, &Error{Name: path, Kind: ErrName}
 		}
 	}
-	f := &Folder{path: filepath.Clean(path), types: slices.Clone(o.Types), deadline: o.Deadline}
+	f := &Folder{path: filepath.Clean(path), types: slices.Clone(o.Types), deadline: o.Deadline, stdout: o.MaxStdout}
+	if f.stdout <= 0 {
+		f.stdout = MaxStdout
+	}
 	if f.deadline <= 0 {
 		f.deadline = DefaultDeadline
 	}
@@ -108,7 +114,7 @@ func (f *Folder) Run(ctx context.Context, c Call) (Result, error) {
 		return Result{}, err
 	}
 	defer p.file.Close()
-	return p.run(ctx, c)
+	return p.run(ctx, c, f.stdout)
 }
 
 // program opens and checks the helper with this file name.

@@ -32,8 +32,9 @@ type child struct {
 	stdout, stderr capped
 }
 
-// run executes the opened helper once. The caller closes the file.
-func (p *program) run(ctx context.Context, c Call) (Result, error) {
+// run executes the opened helper once and takes at most stdout bytes of what it
+// prints. The caller closes the file.
+func (p *program) run(ctx context.Context, c Call, stdout int) (Result, error) {
 	// Too much output ends the call without making it look like the caller's
 	// doing, hence a context of its own.
 	running, stop := context.WithCancel(ctx)
@@ -43,7 +44,7 @@ func (p *program) run(ctx context.Context, c Call) (Result, error) {
 		return Result{}, err
 	}
 	defer k.close()
-	k.stdout = capped{limit: MaxStdout, over: stop}
+	k.stdout = capped{limit: stdout, over: stop}
 	k.stderr = capped{limit: MaxStderr}
 
 	// On Linux the child dies with the thread that started it, not with the

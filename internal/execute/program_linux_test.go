@@ -53,7 +53,7 @@ func TestSwapped(t *testing.T) {
 				if err != nil || !os.SameFile(running, checked) {
 					t.Errorf("something else is running: %v", err)
 				}
-			}})
+			}}, MaxStdout)
 			if err != nil || string(got.Stdout) != "get " {
 				t.Errorf("got %q, %v", got.Stdout, err)
 			}
@@ -97,7 +97,7 @@ func TestNumbers(t *testing.T) {
 			t.Errorf("the helper is on %d, and standard input on %d", p.file.Fd(), highest)
 		}
 		k.close()
-		got, err := p.run(context.Background(), call)
+		got, err := p.run(context.Background(), call, MaxStdout)
 		if err != nil || !bytes.HasPrefix(got.Stdout, []byte("1 ")) {
 			t.Errorf("on %d: %q, %v", moved.Fd(), got.Stdout, err)
 		}

@@ -85,5 +85,8 @@ func wrong(path string, err error) error {
 	case *os.SyscallError:
 		err = layer.Err
 	}
+	if errors.Is(err, syscall.ENOTDIR) { // below a file there is nothing
+		err = fs.ErrNotExist
+	}
 	return &Error{Path: path, Err: err}
 }

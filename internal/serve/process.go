@@ -32,8 +32,22 @@ func Main(k Kind) int {
 		ctx, stop = signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 		defer stop()
 	}
-	return Run(ctx, k, Process{os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Environ()})
+	return Run(ctx, k, Own())
 }
+
+// Own returns what this process got from whoever started it.
+func Own() Process {
+	p := Process{os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Environ()}
+	if wasClosed() {
+		p.Stdout = nobody{}
+	}
+	return p
+}
+
+// nobody is a standard output that was closed before this process began.
+type nobody struct{}
+
+func (nobody) Write([]byte) (int, error) { return 0, os.ErrClosed }
 
 // Getenv looks up a variable of the process. As in a shell, the last of two equal names counts.
 func (p Process) Getenv(name string) string {

@@ -109,19 +109,23 @@ func (p Process) finish(say *sayings, o Outcome, err error) int {
 	if err != nil {
 		o = Outcome{Code: 1, Stdout: []byte(helpers.ErrorLine(err) + "\n")}
 	}
-	write(p.Stderr, append(o.Stderr, say.end(err)...))
-	if !write(p.Stdout, o.Stdout) {
+	timeout, wrong := p.timeout()
+	if wrong != nil {
+		timeout = defaultTimeout
+	}
+	write(p.Stderr, append(o.Stderr, say.end(err)...), timeout)
+	if !write(p.Stdout, o.Stdout, timeout) {
 		return 1
 	}
 	return o.Code
 }
 
 // write writes all of b, and gives up when the reader does not take it in the time that a whole call may need.
-func write(w io.Writer, b []byte) bool {
+func write(w io.Writer, b []byte, timeout time.Duration) bool {
 	if len(b) == 0 {
 		return true
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), defaultTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	_, err := within(ctx, func() (int, error) { return w.Write(b) })
 	return err == nil

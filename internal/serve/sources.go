@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
@@ -288,7 +289,9 @@ func (p Process) Map() (*helpers.Map, error) {
 		path = filepath.Join(folder, "registries.json")
 	}
 	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) && p.Getenv(MapVariable) == "" {
+	// A home that leads through a file, such as the /dev/null of some services, is none.
+	absent := errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+	if absent && p.Getenv(MapVariable) == "" {
 		return nil, nil
 	}
 	if err == nil {
