@@ -9,9 +9,6 @@ package acr
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"strings"
 	"time"
 
@@ -73,7 +70,7 @@ func Share(_ *helpers.Map, r helpers.Registry, m helpers.Material) helpers.Key {
 	if err != nil || k.Secret == tokenKey {
 		return helpers.Key{}
 	}
-	print := fingerprint("material", r.Identity(), m.Value(tenantKey), m.Value(clientKey), k.Secret, m.Value(k.Secret))
+	print := helpers.Digest("material", r.Identity(), m.Value(tenantKey), m.Value(clientKey), k.Secret, m.Value(k.Secret))
 	return helpers.Key{Token: print, Origin: print}
 }
 
@@ -100,16 +97,4 @@ func cloudOf(r helpers.Registry) (cloud, error) {
 		}
 	}
 	return cloud{}, helpers.Fail(helpers.WrongHost, r.Identity()+" is not a registry of Azure's", "")
-}
-
-// fingerprint names an identity without telling it: half a SHA-256 over length-prefixed parts, in hex.
-func fingerprint(parts ...string) string {
-	h := sha256.New()
-	var n [8]byte
-	for _, part := range parts {
-		binary.BigEndian.PutUint64(n[:], uint64(len(part)))
-		h.Write(n[:])
-		h.Write([]byte(part))
-	}
-	return hex.EncodeToString(h.Sum(nil)[:16])
 }

@@ -70,7 +70,7 @@ func (a *ambient) Key(ctx context.Context, r helpers.Registry) (helpers.Key, err
 	if err != nil {
 		return helpers.Key{}, err
 	}
-	return helpers.Key{Token: fingerprint(f.print, r.Identity()), Origin: f.print}, nil
+	return helpers.Key{Token: helpers.Digest(f.print, r.Identity()), Origin: f.print}, nil
 }
 
 func (a *ambient) find(ctx context.Context, r helpers.Registry) (found, error) {
@@ -101,7 +101,7 @@ func (a *ambient) look(ctx context.Context, c cloud) (found, error) {
 		helpers.LeaveSource(ctx, instanceSource, why)
 		return found{}, helpers.ErrNotFound
 	}
-	return found{m.source, m, fingerprint(m.source, m.address, m.client)}, nil
+	return found{m.source, m, helpers.Digest(m.source, m.address, m.client)}, nil
 }
 
 // federated reads the workload identity. The token in the file is renewed all the time, and so is not part of the key.
@@ -117,5 +117,5 @@ func (a *ambient) federated(c cloud, path string) (found, error) {
 		app.authority = strings.TrimRight(host, "/")
 	}
 	app.proof = tokenFile(path)
-	return found{federatedSource, &app, fingerprint(federatedSource, path, app.authority, app.tenant, app.client)}, nil
+	return found{federatedSource, &app, helpers.Digest(federatedSource, path, app.authority, app.tenant, app.client)}, nil
 }

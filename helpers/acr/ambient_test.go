@@ -91,6 +91,7 @@ func TestWorkloadIdentityFails(t *testing.T) {
 		"no tenant":                {map[string]string{tenantKey: ""}, helpers.BadMaterial, "without " + tenantKey},
 		"no client":                {map[string]string{clientKey: ""}, helpers.BadMaterial, "without " + clientKey},
 		"no file":                  {map[string]string{"AZURE_FEDERATED_TOKEN_FILE": "/nonexistent/token"}, helpers.BadMaterial, "cannot be read"},
+		"a token for the file":     {map[string]string{"AZURE_FEDERATED_TOKEN_FILE": "e30.e30.canary"}, helpers.BadMaterial, "cannot be read"},
 		"an empty file":            {map[string]string{"AZURE_FEDERATED_TOKEN_FILE": os.DevNull}, helpers.BadMaterial, "holds no token"},
 		"a token of nobody's":      {nil, helpers.AccessDenied, "federated credentials of the application"},
 		"an authority in clear":    {map[string]string{"AZURE_AUTHORITY_HOST": "http://login.microsoftonline.com"}, helpers.BadMaterial, "plain http"},
@@ -111,7 +112,7 @@ func TestWorkloadIdentityFails(t *testing.T) {
 			if said := err.Error() + "; " + helpers.HintOf(err); !strings.Contains(said, c.says) {
 				t.Errorf("got %q, want it to say %q", said, c.says)
 			}
-			secretless(t, err, "canary")
+			cloudtest.Secretless(t, err, "canary")
 			if cloud.Count(azure.IMDS) != 0 {
 				t.Error("the machine's identity was asked for in its place")
 			}
@@ -216,7 +217,7 @@ func TestManagedOutcomes(t *testing.T) {
 				if got != want {
 					t.Errorf("certain %v: got %v, want %s", certain, err, want)
 				}
-				secretless(t, err, "canary")
+				cloudtest.Secretless(t, err, "canary")
 			})
 		}
 	}
@@ -308,6 +309,6 @@ func TestIdentityEndpointInClear(t *testing.T) {
 		if !errors.Is(err, helpers.BadMaterial) {
 			t.Errorf("%s: got %v, want %s", address, err, helpers.BadMaterial)
 		}
-		secretless(t, err, "canary")
+		cloudtest.Secretless(t, err, "canary")
 	}
 }

@@ -1,7 +1,9 @@
 package acr
 
 import (
+	"errors"
 	"io"
+	"io/fs"
 	"net/url"
 	"os"
 	"strings"
@@ -19,6 +21,9 @@ type tokenFile string
 func (path tokenFile) add(form url.Values, client, address string, now time.Time) error {
 	text, err := readFile(string(path))
 	if err != nil {
+		if e, ok := errors.AsType[*fs.PathError](err); ok {
+			err = e.Err // without the path: the variable may hold what it should name
+		}
 		return &helpers.Failure{Reason: helpers.BadMaterial, Text: "the file that AZURE_FEDERATED_TOKEN_FILE names cannot be read",
 			Hint: "check its path and its permissions", Cause: err}
 	}

@@ -2,7 +2,9 @@ package gcr
 
 import (
 	"context"
+	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -111,7 +113,7 @@ func (a *ambient) look(ctx context.Context) (found, error) {
 		helpers.LeaveSource(ctx, metadataSource, why)
 		return found{}, helpers.ErrNotFound
 	}
-	print := fingerprint(metadataSource, m.host, "default")
+	print := helpers.Digest(metadataSource, m.host, "default")
 	return found{metadataSource, func() (identity, error) { return m, nil }, helpers.Key{Token: print, Origin: print}}, nil
 }
 
@@ -119,7 +121,7 @@ func (a *ambient) look(ctx context.Context) (found, error) {
 func fromFile(source, name, path string) (found, error) {
 	text, err := readFile(path)
 	if err != nil {
-		return found{}, &helpers.Failure{Reason: helpers.BadMaterial, Text: name + " cannot be read", Cause: err,
+		return found{}, &helpers.Failure{Reason: helpers.BadMaterial, Text: name + " cannot be read", Cause: pathless(err),
 			Hint: "check its path and its permissions"}
 	}
 	read := func() (identity, error) {
@@ -129,7 +131,7 @@ func fromFile(source, name, path string) (found, error) {
 		}
 		return f.identity(name, 0)
 	}
-	print := fingerprint(source, string(text))
+	print := helpers.Digest(source, string(text))
 	return found{source, read, helpers.Key{Token: print, Origin: print}}, nil
 }
 
@@ -140,6 +142,14 @@ func readFile(path string) ([]byte, error) {
 	}
 	defer f.Close()
 	return io.ReadAll(io.LimitReader(f, maxKeyFile))
+}
+
+// pathless drops the path from an error of the file system: a variable may hold what it should name.
+func pathless(err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return e.Err
+	}
+	return err
 }
 
 // loginPath is where "gcloud auth application-default login" leaves what it got.

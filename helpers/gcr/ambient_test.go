@@ -275,7 +275,7 @@ func TestAmbientRefuses(t *testing.T) {
 			if said := err.Error() + "; " + helpers.HintOf(err); !strings.Contains(said, c.says) {
 				t.Errorf("got %q, want it to say %q", said, c.says)
 			}
-			secretless(t, err, "canary")
+			cloudtest.Secretless(t, err, "canary")
 		})
 	}
 }
@@ -289,7 +289,7 @@ func TestVariableHoldsContent(t *testing.T) {
 	if !errors.Is(err, helpers.BadMaterial) {
 		t.Errorf("got %v, want %s", err, helpers.BadMaterial)
 	}
-	secretless(t, err, "canary")
+	cloudtest.Secretless(t, err, "canary")
 }
 
 // TestAmbientOrder shows which source decides, and what is said of those that were left.
@@ -457,7 +457,7 @@ func TestMetadata(t *testing.T) {
 				if who, ok := cloud.Principal(got.Secret()); err == nil && (!ok || who != google.MachineAccount) {
 					t.Errorf("got a token of %q", who)
 				}
-				secretless(t, err, "canary")
+				cloudtest.Secretless(t, err, "canary")
 			})
 		}
 	}

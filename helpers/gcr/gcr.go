@@ -59,7 +59,7 @@ func Share(_ *helpers.Map, r helpers.Registry, m helpers.Material) helpers.Key {
 	if err != nil || k.Secret == tokenKey {
 		return helpers.Key{}
 	}
-	print := fingerprint("material", m.Value(k.Secret))
+	print := helpers.Digest("material", m.Value(k.Secret))
 	return helpers.Key{Token: print, Origin: print}
 }
 

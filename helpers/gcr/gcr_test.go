@@ -3,12 +3,9 @@ package gcr
 import (
 	"context"
 	"encoding/base64"
-	"encoding/hex"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -53,25 +50,6 @@ func material(t *testing.T, at, key, value string) helpers.Material {
 	return m
 }
 
-// secretless fails the test when the error, however it is printed, holds the canary or an encoding of it.
-func secretless(t *testing.T, err error, canary string) {
-	t.Helper()
-	if err == nil {
-		return
-	}
-	text := fmt.Sprintf("%v %+v %#v %s %s", err, err, err, helpers.ErrorLine(err), helpers.HintOf(err))
-	for e := err; e != nil; e = errors.Unwrap(e) {
-		text += " " + e.Error()
-	}
-	for _, form := range []string{
-		canary, base64.StdEncoding.EncodeToString([]byte(canary)), hex.EncodeToString([]byte(canary)), url.QueryEscape(canary),
-	} {
-		if strings.Contains(text, form) {
-			t.Errorf("the error holds the canary: %s", text)
-		}
-	}
-}
-
 func TestExchange(t *testing.T) {
 	t.Parallel()
 	cloud, proxy := newCloud(t)
@@ -114,7 +92,7 @@ func TestExchangeAccessToken(t *testing.T) {
 		if !errors.Is(err, helpers.BadMaterial) {
 			t.Errorf("%q: got %v, want %s", bad, err, helpers.BadMaterial)
 		}
-		secretless(t, err, "canary")
+		cloudtest.Secretless(t, err, "canary")
 	}
 	if len(proxy.Called()) > 0 {
 		t.Errorf("called %v for what needs no call", proxy.Called())
@@ -228,8 +206,8 @@ func TestExchangeRefuses(t *testing.T) {
 			if said := err.Error() + "; " + helpers.HintOf(err); !strings.Contains(said, c.says) {
 				t.Errorf("got %q, want it to say %q", said, c.says)
 			}
-			secretless(t, err, "canary")
-			secretless(t, err, "PRIVATE")
+			cloudtest.Secretless(t, err, "canary")
+			cloudtest.Secretless(t, err, "PRIVATE")
 		})
 	}
 	if len(proxy.Called()) > 0 {
@@ -284,7 +262,7 @@ func TestTokenServiceFaults(t *testing.T) {
 			if helpers.ReasonOf(err) != c.reason || (err == nil) == got.IsZero() {
 				t.Errorf("got %v and %v, want %q", got.IsZero(), err, c.reason)
 			}
-			secretless(t, err, canary)
+			cloudtest.Secretless(t, err, canary)
 			if n := cloud.Count(google.OAuth2); n != c.calls {
 				t.Errorf("the token service was called %d times, want %d", n, c.calls)
 			}

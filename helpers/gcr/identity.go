@@ -2,9 +2,6 @@ package gcr
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"encoding/json"
 	"strings"
 
@@ -118,16 +115,4 @@ func (f keyFile) identity(name string, depth int) (identity, error) {
 // lacks is the failure of a file without a field that its type needs.
 func lacks(name, field string) error {
 	return helpers.Fail(helpers.BadMaterial, name+" has no "+field, "give the JSON as it was downloaded")
-}
-
-// fingerprint names an identity without telling it: half a SHA-256 over length-prefixed parts, in hex.
-func fingerprint(parts ...string) string {
-	h := sha256.New()
-	var n [8]byte
-	for _, part := range parts {
-		binary.BigEndian.PutUint64(n[:], uint64(len(part)))
-		h.Write(n[:])
-		h.Write([]byte(part))
-	}
-	return hex.EncodeToString(h.Sum(nil)[:16])
 }
