@@ -11,23 +11,29 @@ import (
 	"github.com/beam-cloud/docker-credential-beta9/secrets"
 )
 
-// findStatement reads, in one round trip, every secret that could serve an image: those of the references that this
-// workspace attached, or, when it attached none, those that the image's own columns name.
-func findStatement(single, array bool) string {
-	const unattached = ` FROM image WHERE image_id = $2
-	AND NOT EXISTS (SELECT 1 FROM cred_beta9_image WHERE workspace_id = w.id AND image_id = $2)`
-	named := `SELECT repository, unnest(names) AS name, false AS raw FROM cred_beta9_image
-	WHERE workspace_id = w.id AND image_id = $2 AND registry = $3`
-	if single {
-		named += ` UNION ALL SELECT NULL, credential_secret_name, false` + unattached + ` AND credential_secret_name IS NOT NULL`
-	}
-	if array {
-		named += ` UNION ALL SELECT NULL, unnest(credential_secret_names), true` + unattached
-	}
-	return `SELECT n.repository, n.raw, ` + columns + `
-FROM workspace w CROSS JOIN LATERAL (` + named + `) n JOIN workspace_secret s ON s.workspace_id = w.id AND s.name = n.name
+// attachedStatement reads every secret that could serve the references which the workspace attached to an image. Each
+// table is entered by a key.
+const attachedStatement = `SELECT a.repository, false, ` + columns + `
+FROM workspace w JOIN cred_beta9_image a ON a.workspace_id = w.id
+	JOIN workspace_secret s ON s.workspace_id = w.id AND s.name = a.name
 	LEFT JOIN cred_beta9_secret c ON c.workspace_id = w.id AND c.name = s.name AND c.mac IS NOT NULL
-WHERE w.external_id = $1`
+WHERE w.external_id = $1 AND a.image_id = $2 AND a.registry = $3`
+
+// namedStatement reads the secrets that the image's own columns name: the older two, the array, or both. They count for
+// a workspace that attached no reference to the image.
+func namedStatement(single, array bool) string {
+	names, raw := `ARRAY[i.credential_secret_name::text]`, `false`
+	if array {
+		names, raw = `i.credential_secret_names`, `coalesce(s.name = ANY (i.credential_secret_names), false)`
+	}
+	if single && array {
+		names = `array_append(i.credential_secret_names, i.credential_secret_name::text)`
+	}
+	return `SELECT NULL, ` + raw + `, ` + columns + `
+FROM image i CROSS JOIN workspace w JOIN workspace_secret s ON s.workspace_id = w.id AND s.name = ANY (` + names + `)
+	LEFT JOIN cred_beta9_secret c ON c.workspace_id = w.id AND c.name = s.name AND c.mac IS NOT NULL
+WHERE w.external_id = $1 AND i.image_id = $2
+	AND NOT EXISTS (SELECT 1 FROM cred_beta9_image a WHERE a.workspace_id = w.id AND a.image_id = i.image_id)`
 }
 
 // found is a secret that could serve an image.
@@ -64,7 +70,15 @@ func (s *Store) Find(ctx context.Context, workspace, id string, r helpers.Regist
 }
 
 func (s *Store) candidates(ctx context.Context, workspace, id string, r helpers.Registry) ([]found, error) {
-	rows, err := s.pool.Query(ctx, s.find, workspace, id, r.Identity())
+	all, err := s.query(ctx, workspace, attachedStatement, workspace, id, r.Identity())
+	if err == nil && len(all) == 0 {
+		all, err = s.query(ctx, workspace, s.named, workspace, id)
+	}
+	return all, err
+}
+
+func (s *Store) query(ctx context.Context, workspace, statement string, args ...any) ([]found, error) {
+	rows, err := s.pool.Query(ctx, statement, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -71,13 +71,19 @@ func start(t *testing.T, statements ...string) (string, secretstest.Store) {
 	return address, reopen(t, address)
 }
 
-func reopen(t *testing.T, address string) secretstest.Store {
+// ring is a keyring that is the same each time.
+func ring(t testing.TB) *secrets.Keyring {
 	t.Helper()
 	key, err := secrets.KeyFrom([secrets.KeySize]byte{1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := migrateAndOpen(t.Context(), address, secrets.NewKeyring(key))
+	return secrets.NewKeyring(key)
+}
+
+func reopen(t *testing.T, address string) secretstest.Store {
+	t.Helper()
+	s, err := migrateAndOpen(t.Context(), address, ring(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -343,7 +349,7 @@ func TestOthersInTheTable(t *testing.T) {
 	}
 	// Somebody who has the database and so the workspace's key, but not the keyring, makes a secret.
 	fill(t, address, "oci-creds-0fd460f0568e29c1", knownAnswer)
-	if _, err := s.Get(ctx, workspace, "oci-creds-0fd460f0568e29c1"); !errors.Is(err, secrets.ErrSealed) {
+	if _, err := s.Get(ctx, workspace, "oci-creds-0fd460f0568e29c1"); !errors.Is(err, secrets.ErrSealed) || !strings.Contains(err.Error(), "vouches") {
 		t.Errorf("a secret that nothing vouches for: %v", err)
 	}
 	if _, err := s.Put(ctx, github(t, "x", "")); err != nil {

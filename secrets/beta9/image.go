@@ -49,8 +49,8 @@ func (s *Store) attach(ctx context.Context, tx pgx.Tx, image secrets.Image, with
 		return err
 	}
 	for _, ref := range image.References {
-		_, err := tx.Exec(ctx, `INSERT INTO cred_beta9_image (workspace_id, image_id, reference, registry, repository, names)
-VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`,
+		_, err := tx.Exec(ctx, `INSERT INTO cred_beta9_image (workspace_id, image_id, reference, registry, repository, name)
+SELECT $1, $2, $3, $4, $5, unnest($6::text[]) ON CONFLICT DO NOTHING`,
 			id, image.ID, ref.String(), ref.Registry().Identity(), ref.Repository(), secrets.Names(ref.Registry()))
 		if err != nil {
 			return err
@@ -88,7 +88,7 @@ func (s *Store) Image(ctx context.Context, workspace, id string) (secrets.Image,
 		return image, err
 	}
 	found, err := s.pool.Query(ctx, `SELECT c.reference FROM workspace w JOIN cred_beta9_image c ON c.workspace_id = w.id
-WHERE w.external_id = $1 AND c.image_id = $2 ORDER BY c.reference COLLATE "C"`, workspace, id)
+WHERE w.external_id = $1 AND c.image_id = $2 GROUP BY c.reference ORDER BY c.reference COLLATE "C"`, workspace, id)
 	if err != nil {
 		return image, unavailable(image, err)
 	}

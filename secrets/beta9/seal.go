@@ -15,12 +15,12 @@ const keyPrefix = "sk_"
 
 // workspaceKey returns the cipher of a workspace: AES-256-GCM with a random nonce in front and no associated data, which
 // is what Beta9 seals with.
-func workspaceKey(signingKey *string) (cipher.AEAD, error) {
-	if signingKey == nil || *signingKey == "" {
+func workspaceKey(signingKey string) (cipher.AEAD, error) {
+	if signingKey == "" {
 		return nil, helpers.Fail(helpers.StoreFailed, "the workspace has no signing key", "let Beta9 make one for the workspace")
 	}
-	raw, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(*signingKey, keyPrefix))
-	if err != nil || len(raw) != 32 || !strings.HasPrefix(*signingKey, keyPrefix) {
+	raw, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(signingKey, keyPrefix))
+	if err != nil || len(raw) != 32 || !strings.HasPrefix(signingKey, keyPrefix) {
 		return nil, helpers.Fail(helpers.StoreFailed, "the signing key of the workspace is not one of Beta9's", "")
 	}
 	block, err := aes.NewCipher(raw)

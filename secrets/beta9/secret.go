@@ -3,6 +3,7 @@ package beta9
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,7 +19,7 @@ const oldPrefix = "oci-registry-"
 
 // row is a secret as it lies in the tables.
 type row struct {
-	signingKey       *string
+	signingKey       string        // empty when the workspace has none
 	place            secrets.Place // without registry, scope and version for a secret that has no MAC
 	value            string
 	mac              []byte
@@ -26,7 +27,7 @@ type row struct {
 }
 
 // columns of a row, of the tables w, s and c.
-const columns = `w.signing_key, s.name, s.value, s.created_at, s.updated_at,
+const columns = `coalesce(w.signing_key, ''), s.name, s.value, s.created_at, s.updated_at,
 	coalesce(c.registry, ''), coalesce(c.scope, ''), coalesce(c.version, 0), c.mac`
 
 // tables joins a workspace's secrets to what stands beside them.
@@ -58,7 +59,12 @@ func (s *Store) open(ctx context.Context, r row, again func() (row, error)) (sec
 	return found, nil
 }
 
+// material returns what is in a row.
 func (s *Store) material(ctx context.Context, r row) (helpers.Material, error) {
+	record := slices.Concat(r.mac, []byte(r.signingKey), []byte{0}, []byte(r.value))
+	if m, ok := s.memory.Recall(r.place, record); ok {
+		return m, nil
+	}
 	var bound helpers.Registry // none is known for a secret of an older release
 	if ours(r.place.Name) {
 		if r.mac == nil {
@@ -72,6 +78,16 @@ func (s *Store) material(ctx context.Context, r row) (helpers.Material, error) {
 			return helpers.Material{}, secrets.Sealed(r.place, "it is bound to something that is not a registry", restore)
 		}
 	}
+	m, err := r.open(bound)
+	if err != nil {
+		return helpers.Material{}, err
+	}
+	s.memory.Remember(r.place, record, m)
+	return m, nil
+}
+
+// open opens a row with the workspace's key.
+func (r row) open(bound helpers.Registry) (helpers.Material, error) {
 	key, err := workspaceKey(r.signingKey)
 	if err != nil {
 		return helpers.Material{}, err

@@ -42,8 +42,8 @@ func (s *Store) put(ctx context.Context, tx pgx.Tx, secret secrets.Secret) (secr
 	next := secret
 	next.Workspace = workspace
 	var id int
-	var signingKey *string
-	err = tx.QueryRow(ctx, `SELECT id, signing_key FROM workspace WHERE external_id = $1`, workspace).Scan(&id, &signingKey)
+	var signingKey string
+	err = tx.QueryRow(ctx, `SELECT id, coalesce(signing_key, '') FROM workspace WHERE external_id = $1`, workspace).Scan(&id, &signingKey)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return made, secrets.NotFound(named("workspace " + workspace))
 	}

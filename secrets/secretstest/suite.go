@@ -76,9 +76,11 @@ func testVersions(t *testing.T, h Harness) {
 	if list := must(b.List(ctx, workspace))(t); len(list) > 0 {
 		t.Errorf("%d secrets are listed after deletion", len(list))
 	}
-	next.Version = second.Version
-	if _, err := a.Put(ctx, next); !errors.Is(err, secrets.ErrConflict) {
-		t.Errorf("a writer that saw the version before the deletion: %v", err)
+	for _, version := range []int64{second.Version, second.Version + 1} {
+		next.Version = version
+		if _, err := a.Put(ctx, next); !errors.Is(err, secrets.ErrConflict) {
+			t.Errorf("a writer that thinks to see version %d, after the deletion of %d: %v", version, second.Version, err)
+		}
 	}
 	again := must(b.Put(ctx, login(t, workspace, "ghcr.io", "again")))(t)
 	if again.Version <= second.Version {

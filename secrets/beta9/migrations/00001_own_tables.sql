@@ -12,15 +12,16 @@ CREATE TABLE cred_beta9_secret (
     PRIMARY KEY (workspace_id, name)
 );
 
--- The references of an image, each with the names of the secrets that can serve it.
+-- One row for each secret that can serve a reference of an image: the one of the repository itself, of each of the
+-- scopes that it lies in, and of the whole registry. The secrets may come and go.
 CREATE TABLE cred_beta9_image (
     workspace_id integer NOT NULL,
     image_id     text    NOT NULL,
-    reference    text    NOT NULL,
     registry     text    NOT NULL,
+    reference    text    NOT NULL,
     repository   text    NOT NULL,
-    names        text[]  NOT NULL,
-    PRIMARY KEY (workspace_id, image_id, reference)
+    name         text    NOT NULL, -- of the secret
+    PRIMARY KEY (workspace_id, image_id, registry, reference, name)
 );
 
 CREATE TABLE cred_beta9_key (

@@ -44,11 +44,13 @@ func (s *Store) attach(ctx context.Context, tx *sql.Tx, image secrets.Image, wit
 		return err
 	}
 	for _, ref := range image.References {
-		_, err := tx.ExecContext(ctx, `INSERT INTO cred_image (workspace, image, reference, registry, repository)
-VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
-			image.Workspace, image.ID, ref.String(), ref.Registry().Identity(), ref.Repository())
-		if err != nil {
-			return err
+		for _, name := range secrets.Names(ref.Registry()) {
+			_, err := tx.ExecContext(ctx, `INSERT INTO cred_image (workspace, image, registry, reference, repository, name)
+VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`,
+				image.Workspace, image.ID, ref.Registry().Identity(), ref.String(), ref.Repository(), name)
+			if err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -75,7 +77,7 @@ func (s *Store) Image(ctx context.Context, workspace, id string) (secrets.Image,
 }
 
 func (s *Store) references(ctx context.Context, image secrets.Image) ([]string, error) {
-	found, err := s.db.QueryContext(ctx, `SELECT reference FROM cred_image WHERE workspace = $1 AND image = $2 ORDER BY reference`,
+	found, err := s.db.QueryContext(ctx, `SELECT DISTINCT reference FROM cred_image WHERE workspace = $1 AND image = $2 ORDER BY reference`,
 		image.Workspace, image.ID)
 	if err != nil {
 		return nil, err
@@ -92,12 +94,11 @@ func (s *Store) references(ctx context.Context, image secrets.Image) ([]string, 
 	return texts, found.Err()
 }
 
-// findStatement reads the secrets whose scope covers a reference of the image, so that their number does not grow with
-// that of the workspace's secrets. Which of them it is, and that they do cover it, is seen to by [secrets.Image.Choose].
-const findStatement = `SELECT i.repository, s.name, s.scope, s.version, s.sealed, s.created, s.updated
-FROM cred_image i JOIN cred_secret s ON s.workspace = i.workspace AND s.registry = i.registry
-WHERE i.workspace = $1 AND i.image = $2 AND i.registry = $3 AND s.sealed IS NOT NULL
-	AND (s.scope = '' OR s.scope = i.repository OR substr(i.repository, 1, length(s.scope) + 1) = s.scope || '/')`
+// findStatement reads the secrets that could serve a reference of the image. Which of them it is, and that its scope
+// covers the reference, is seen to by [secrets.Image.Choose].
+const findStatement = `SELECT i.repository, s.registry, s.name, s.scope, s.version, s.sealed, s.created, s.updated
+FROM cred_image i JOIN cred_secret s ON s.workspace = i.workspace AND s.name = i.name
+WHERE i.workspace = $1 AND i.image = $2 AND i.registry = $3 AND s.sealed IS NOT NULL`
 
 // Find returns the secret that an image needs for a registry; see [secrets.Images].
 func (s *Store) Find(ctx context.Context, workspace, id string, r helpers.Registry) (secrets.Secret, error) {
@@ -126,15 +127,16 @@ func (s *Store) candidates(ctx context.Context, image secrets.Image, r helpers.R
 	var candidates []secrets.Candidate
 	found := make(map[string]row)
 	for read.Next() {
-		c := secrets.Candidate{Place: secrets.Place{Workspace: image.Workspace, Registry: r.Identity()}}
-		var one row
-		err := read.Scan(&c.Repository, &c.Place.Name, &c.Place.Scope, &c.Place.Version, &one.sealed, &one.created, &one.updated)
+		one := row{place: secrets.Place{Workspace: image.Workspace}}
+		p := &one.place
+		var c secrets.Candidate
+		err := read.Scan(&c.Repository, &p.Registry, &p.Name, &p.Scope, &p.Version, &one.sealed, &one.created, &one.updated)
 		if err != nil {
 			return nil, nil, err
 		}
-		one.place = c.Place
+		c.Place = *p
 		candidates = append(candidates, c)
-		found[c.Place.Name] = one
+		found[p.Name] = one
 	}
 	return candidates, found, read.Err()
 }

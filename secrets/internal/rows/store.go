@@ -3,7 +3,7 @@
 // open a database.
 //
 //	cred_secret   one row per name that a workspace ever used: version, sealed record; no record when deleted
-//	cred_image    one row per reference of an image
+//	cred_image    one row per reference of an image and name of a secret that can serve it
 //	cred_key      one row: the id of the key that everything is written with
 //
 // A deleted secret leaves its name and its version behind, so that no version is ever used twice: an old record does
@@ -19,6 +19,7 @@ import (
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
 	"github.com/beam-cloud/docker-credential-beta9/secrets"
+	"github.com/beam-cloud/docker-credential-beta9/secrets/internal/memory"
 )
 
 // A Dialect is what differs between two databases.
@@ -40,7 +41,7 @@ type Store struct {
 	write     string // the statement of put
 	// key is the id of the key to write with, as it was when the database was last asked.
 	key    atomic.Pointer[string]
-	memory memory
+	memory memory.Memory
 }
 
 var (
@@ -121,7 +122,7 @@ func (s *Store) open(ctx context.Context, r row, again func() (row, error)) (sec
 
 // material returns what is in the record of a row.
 func (s *Store) material(ctx context.Context, r row) (helpers.Material, error) {
-	if m, ok := s.memory.recall(r); ok {
+	if m, ok := s.memory.Recall(r.place, r.sealed); ok {
 		return m, nil
 	}
 	plain, err := s.keyring.Open(ctx, r.place, r.sealed)
@@ -136,6 +137,6 @@ func (s *Store) material(ctx context.Context, r row) (helpers.Material, error) {
 	if m.Registry().Identity() != r.place.Registry || m.Scope() != r.place.Scope {
 		return helpers.Material{}, secrets.Sealed(r.place, "its material is bound to another registry", "store the secret again")
 	}
-	s.memory.remember(r, m)
+	s.memory.Remember(r.place, r.sealed, m)
 	return m, nil
 }

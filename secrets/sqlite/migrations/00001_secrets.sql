@@ -11,15 +11,16 @@ CREATE TABLE cred_secret (
     PRIMARY KEY (workspace, name)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX cred_secret_registry ON cred_secret (workspace, registry);
-
+-- One row for each secret that can serve a reference of an image: the one of the repository itself, of each of the
+-- scopes that it lies in, and of the whole registry. The secrets may come and go.
 CREATE TABLE cred_image (
     workspace  TEXT NOT NULL,
     image      TEXT NOT NULL,
-    reference  TEXT NOT NULL,
     registry   TEXT NOT NULL,
+    reference  TEXT NOT NULL,
     repository TEXT NOT NULL,
-    PRIMARY KEY (workspace, image, reference)
+    name       TEXT NOT NULL, -- of the secret
+    PRIMARY KEY (workspace, image, registry, reference, name)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE cred_key (

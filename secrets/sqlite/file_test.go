@@ -1,0 +1,119 @@
+package sqlite_test
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"github.com/beam-cloud/docker-credential-beta9/helpers"
+	"github.com/beam-cloud/docker-credential-beta9/internal/file/filetest"
+	"github.com/beam-cloud/docker-credential-beta9/secrets"
+	"github.com/beam-cloud/docker-credential-beta9/secrets/sqlite"
+)
+
+func ring(t testing.TB) *secrets.Keyring {
+	t.Helper()
+	k, err := secrets.NewKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return secrets.NewKeyring(k)
+}
+
+// secret makes one of the workspace w.
+func secret(t testing.TB, registry, token string) secrets.Secret {
+	t.Helper()
+	r, err := helpers.ParseServerURL(registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kind, _ := helpers.Lookup(r)
+	m, err := helpers.NewMaterial(kind, r, map[string]string{"GITHUB_TOKEN": token, "USERNAME": "robot", "PASSWORD": token})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := secrets.New("w", m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func put(t testing.TB, s secrets.Store, registry, token string) secrets.Secret {
+	t.Helper()
+	kept, err := s.Put(t.Context(), secret(t, registry, token))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kept
+}
+
+func TestFilesAreTheOwners(t *testing.T) {
+	t.Parallel()
+	folder := filepath.Join(t.TempDir(), "a folder with ? and # and % in it")
+	if err := os.Mkdir(folder, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(folder, "secrets.db")
+	s, err := sqlite.Open(t.Context(), path, ring(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	const canary = "canary-of-the-file"
+	put(t, s, "ghcr.io", canary)
+	filetest.NoTrace(t, folder, canary)
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := false
+	for _, entry := range entries {
+		info, err := entry.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		found = found || entry.Name() == "secrets.db"
+		if runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has mode %v", entry.Name(), info.Mode())
+		}
+	}
+	if !found {
+		t.Error("the store is in another place than it was asked for")
+	}
+}
+
+func TestFilesThatAreRefused(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	path := func(name string) string { return filepath.Join(folder, name) }
+	write := func(name, content string, mode os.FileMode) {
+		if err := os.WriteFile(path(name), []byte(content), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("text", "this is no database, but a text that is longer than the head of one, which has 100 bytes at its beginning", 0o600)
+	write("open", "", 0o644)
+	cases := map[string]helpers.Reason{
+		"text": helpers.Unavailable, "folder": helpers.BadRequest, filepath.Join("missing", "x"): helpers.Unavailable,
+	}
+	if err := os.Mkdir(path("folder"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if runtime.GOOS != "windows" {
+		if err := os.Symlink(path("elsewhere"), path("link")); err != nil {
+			t.Fatal(err)
+		}
+		cases["link"], cases["open"] = helpers.BadRequest, helpers.BadRequest
+	}
+	for name, want := range cases {
+		_, err := sqlite.Open(t.Context(), path(name), ring(t))
+		if helpers.ReasonOf(err) != want || helpers.HintOf(err) == "" {
+			t.Errorf("%s: %v, hint %q", name, err, helpers.HintOf(err))
+		}
+	}
+	if _, err := os.Lstat(path("elsewhere")); err == nil {
+		t.Error("a link was followed")
+	}
+}
