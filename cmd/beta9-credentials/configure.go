@@ -142,6 +142,14 @@ func (a *app) showChange(client clientconfig.Client, plan clientconfig.Plan, fla
 	if flags.remove {
 		return nil
 	}
+	if result.Changed() {
+		for _, key := range slices.Sorted(maps.Keys(plan.Helpers)) {
+			fmt.Fprintf(a.stdout, "  %s: docker-credential-%s\n", key, plan.Helpers[key])
+		}
+		if plan.Store != "" {
+			fmt.Fprintf(a.stdout, "  every other registry: docker-credential-%s\n", plan.Store)
+		}
+	}
 	for _, key := range result.Shadowed {
 		a.hint(fmt.Sprintf("the login for %s in this file is not looked at any more: log in again, so that the helper has it", key))
 	}

@@ -17,7 +17,7 @@ func newLoginCommand(a *app) *cobra.Command {
 	var username string
 	var fromStdin bool
 	cmd := &cobra.Command{
-		Use:   "login REGISTRY -u USER --password-stdin",
+		Use:   "login REGISTRY -u USER [--password-stdin]",
 		Short: "Store a login for a registry",
 		Long: `login stores a user name and a password or token for a registry, sealed, where the
 helper of the registry finds it: the same as docker login, on a machine without

@@ -44,7 +44,7 @@ docker-credential-beta9-*, which docker, podman and their relatives call.
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		DisableAutoGenTag: true,
-		Args:              noArgs,
+		Args:              noCommand,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
@@ -75,7 +75,14 @@ func newVersionCommand(a *app) *cobra.Command {
 	}
 }
 
-// noArgs and atLeast are cobra's checks with an error that says what is wrong in this command's words.
+// noCommand, noArgs and exactly are cobra's checks with an error that says what is wrong in this command's words.
+func noCommand(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usageError("%q is not a command of %s; see %s --help", args[0], cmd.Name(), cmd.Name())
+	}
+	return nil
+}
+
 func noArgs(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return usageError("%s takes no argument, and %q is one; see %s --help", cmd.CommandPath(), args[0], cmd.CommandPath())

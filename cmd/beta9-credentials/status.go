@@ -87,8 +87,8 @@ func exitFor(states []state, asked bool) error {
 
 // states asks for the credential of each registry, in the order of their names.
 func (a *app) states(ctx context.Context, names []string) ([]state, error) {
-	askers := a.configured()
-	if len(names) == 0 {
+	askers, asked := a.configured(), len(names) > 0
+	if !asked {
 		names = a.known(ctx, askers)
 	}
 	states := make([]state, 0, len(names))
@@ -110,11 +110,30 @@ func (a *app) states(ctx context.Context, names []string) ([]state, error) {
 		}
 		if err == nil {
 			s.fill(a.get(ctx, r, t))
+			if asked && s.Outcome == "none" {
+				s.Hint = wayIn(r, t)
+			}
 		}
 		states = append(states, s)
 	}
 	slices.SortFunc(states, func(x, y state) int { return strings.Compare(x.Registry, y.Registry) })
 	return states, nil
+}
+
+// wayIn says how a registry without a credential gets one.
+func wayIn(r helpers.Registry, t helpers.Type) string {
+	login := "log in with docker login " + r.Identity() + " or beta9-credentials login " + r.Identity() + " -u USER"
+	for _, k := range t.Keys {
+		if len(k.Hosts) > 0 || k.Bound {
+			continue
+		}
+		var variables []string
+		if k.HostKey != "" {
+			variables = append(variables, k.HostKey+"="+r.Identity())
+		}
+		return login + ", or set " + strings.Join(append(append(variables, k.Needs...), k.Secret), " and ")
+	}
+	return login
 }
 
 func (s *state) fill(c helpers.Credential, err error) {
