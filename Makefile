@@ -18,9 +18,13 @@ install: build
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $(COMMANDS:%=bin/%) $(DESTDIR)$(PREFIX)/bin
 
+# go test does not show what was skipped, so the tests note it.
+test: export SKIPPED := $(CURDIR)/bin/skipped
 test:
 	go vet ./...
-	go test $(RACE) -count=1 ./...
+	@mkdir -p bin && rm -f $(SKIPPED)
+	go test $(RACE) -count=1 ./...; code=$$?; \
+	if [ -s $(SKIPPED) ]; then echo "Some tests were skipped:"; sort -u $(SKIPPED) | sed 's/^/  /'; fi; exit $$code
 
 demo: build
 	go run ./internal/demo

@@ -3,14 +3,17 @@
 //
 //	skopeo := needs.Tool(t, "skopeo")
 //
-// With REQUIRE_ALL=1 in the environment, as continuous integration sets it, every such skip is a failure.
+// With REQUIRE_ALL=1 in the environment, as continuous integration sets it, every such skip is a failure. With SKIPPED=file
+// the sentences are also appended to that file, because go test shows nothing of the skips in a package that passes.
 package needs
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -37,7 +40,23 @@ func Missing(t testing.TB, format string, args ...any) {
 	if Required() {
 		t.Fatalf("REQUIRE_ALL=1: "+format, args...)
 	}
+	if err := note(os.Getenv("SKIPPED"), fmt.Sprintf(format, args...)); err != nil {
+		t.Errorf("SKIPPED: %v", err)
+	}
 	t.Skipf(format, args...)
+}
+
+// note appends a line to the file, if there is to be one. One short write is not torn by that of another process.
+func note(path, line string) error {
+	if path == "" {
+		return nil
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(strings.ReplaceAll(line, "\n", " ") + "\n")
+	return errors.Join(err, f.Close())
 }
 
 // Find returns the path of the named program, on PATH or among the system's own. Its error tells how to get it.

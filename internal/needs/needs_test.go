@@ -40,6 +40,7 @@ func judge(body func(testing.TB)) (v *verdict) {
 
 func TestMissingToolSkipsAndSaysHowToGetIt(t *testing.T) {
 	t.Setenv("REQUIRE_ALL", "")
+	t.Setenv("SKIPPED", "") // nothing is missing in truth
 	t.Setenv("PATH", t.TempDir())
 	for name, want := range map[string]string{
 		"no-such-program": "install the package no-such-program",
@@ -57,6 +58,20 @@ func TestRequireAllTurnsASkipIntoAFailure(t *testing.T) {
 	v := judge(func(t testing.TB) { Tool(t, "no-such-program") })
 	if v.skipped != "" || !strings.Contains(v.failed, "no-such-program is not installed") {
 		t.Errorf("skipped %q, failed %q; want a failure that names the program", v.skipped, v.failed)
+	}
+}
+
+func TestSkipsAreNoted(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "skipped")
+	t.Setenv("REQUIRE_ALL", "")
+	t.Setenv("SKIPPED", path)
+	for _, what := range []string{"one\nthing", "another"} {
+		if v := judge(func(t testing.TB) { Missing(t, "no %s", what) }); v.skipped == "" {
+			t.Errorf("not skipped: %+v", v)
+		}
+	}
+	if got, err := os.ReadFile(path); err != nil || string(got) != "no one thing\nno another\n" {
+		t.Errorf("noted %q, %v", got, err)
 	}
 }
 
