@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"strings"
 
@@ -24,10 +25,13 @@ type profiles struct {
 	digest   string             // of the content
 }
 
+// staticKeys are the settings that belong together.
+var staticKeys = []string{"aws_access_key_id", "aws_secret_access_key", "aws_session_token"}
+
 // readProfiles reads the files. One that is not there holds nothing. Where both have a setting, that of the credentials
-// file counts.
+// file counts, and access keys are those of one file: a session token that was left behind in the other is not theirs.
 func readProfiles(getenv func(string) string) (*profiles, error) {
-	p := &profiles{profiles: map[string]section{}, sessions: map[string]section{}}
+	p := newProfiles()
 	folder := ""
 	if home := cmp.Or(getenv("HOME"), getenv("USERPROFILE")); home != "" {
 		folder = filepath.Join(home, ".aws")
@@ -57,11 +61,33 @@ func readProfiles(getenv func(string) string) (*profiles, error) {
 				Hint: "check its permissions, or set " + file.variable, Cause: err,
 			}
 		}
-		content = append(content, string(data))
-		p.read(string(data), file.credentials)
+		content = append(content, file.name, string(data))
+		later := newProfiles()
+		later.read(string(data), file.credentials)
+		p.merge(later)
 	}
 	p.digest = digest(content)
 	return p, nil
+}
+
+func newProfiles() *profiles {
+	return &profiles{profiles: map[string]section{}, sessions: map[string]section{}}
+}
+
+// merge takes over what a later file holds.
+func (p *profiles) merge(later *profiles) {
+	for name, s := range later.profiles {
+		if p.profiles[name] == nil {
+			p.profiles[name] = section{}
+		}
+		if s["aws_access_key_id"] != "" || s["aws_secret_access_key"] != "" {
+			for _, setting := range staticKeys {
+				delete(p.profiles[name], setting)
+			}
+		}
+		maps.Copy(p.profiles[name], s)
+	}
+	maps.Copy(p.sessions, later.sessions) // which a credentials file has none of
 }
 
 // read reads one file. Lines that mean nothing are passed over, as the aws command does: the files belong to many tools.

@@ -26,6 +26,11 @@ func TestProfileFiles(t *testing.T) {
 			want: map[string]section{"default": {"a": "1", "b": "2", "c": "2"}},
 		},
 		{
+			name: "keys of one file", config: "[default]\naws_access_key_id=a\naws_secret_access_key=a\naws_session_token=a\nregion=a\n",
+			credentials: "[default]\naws_access_key_id=b\naws_secret_access_key=b\n",
+			want:        map[string]section{"default": {"aws_access_key_id": "b", "aws_secret_access_key": "b", "region": "a"}},
+		},
+		{
 			name: "values", config: "[default]\n Upper = Value \na= b = c\nhash=a#b\nnote = x # y\nnote2 = x ; y\nempty =\n",
 			want: map[string]section{"default": {"upper": "Value", "a": "b = c", "hash": "a#b", "note": "x", "note2": "x", "empty": ""}},
 		},
@@ -73,7 +78,7 @@ func FuzzProfileFiles(f *testing.F) {
 	f.Add("[default]\na = 1\n", true)
 	f.Add("[profile x]\n s3 =\n  a = b\n[sso-session y]\nz = # c\n", false)
 	f.Fuzz(func(t *testing.T, content string, credentials bool) {
-		p := &profiles{profiles: map[string]section{}, sessions: map[string]section{}}
+		p := newProfiles()
 		p.read(content, credentials)
 		for name, s := range p.profiles {
 			for setting, value := range s {

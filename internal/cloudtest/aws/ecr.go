@@ -34,7 +34,10 @@ func (c *Cloud) ecr(w http.ResponseWriter, r *http.Request) {
 		service = ECRPublic
 	}
 	body, err := io.ReadAll(r.Body)
-	if err != nil || r.Method != http.MethodPost || r.URL.Path != "/" || string(body) != "{}" ||
+	var asked struct {
+		RegistryIDs []string `json:"registryIds"` // deprecated, and still taken
+	}
+	if err != nil || r.Method != http.MethodPost || r.URL.Path != "/" || json.Unmarshal(body, &asked) != nil ||
 		r.Header.Get("Content-Type") != jsonType {
 		refuse(w, "SerializationException", "this is not GetAuthorizationToken")
 		return
@@ -53,7 +56,11 @@ func (c *Cloud) ecr(w http.ResponseWriter, r *http.Request) {
 	}
 	var answer any = map[string]any{"authorizationData": authorization}
 	if !public {
-		authorization["proxyEndpoint"] = "https://" + Account + ".dkr.ecr." + region + ".amazonaws.com"
+		account := Account // the caller's own
+		if len(asked.RegistryIDs) > 0 {
+			account = asked.RegistryIDs[0]
+		}
+		authorization["proxyEndpoint"] = "https://" + account + ".dkr.ecr." + region + ".amazonaws.com"
 		answer = map[string]any{"authorizationData": []any{authorization}}
 	}
 	c.called(Call{Service: service, Host: r.Host, Region: region, Principal: keys.Principal})

@@ -28,6 +28,7 @@ func (c *Cloud) instance(w http.ResponseWriter, r *http.Request) {
 			http.Error(w, "a token is asked for with PUT and a life", http.StatusBadRequest)
 			return
 		}
+		w.Header().Set("X-Aws-Ec2-Metadata-Token-Ttl-Seconds", strconv.Itoa(life))
 		_, _ = io.WriteString(w, instanceToken)
 		return
 	}
