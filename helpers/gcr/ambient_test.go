@@ -206,6 +206,26 @@ func instanceMetadata(t *testing.T) string {
 	return s.URL
 }
 
+// TestImpersonationByAWrongClock shows that a time which Google names is taken for how long it is from now.
+func TestImpersonationByAWrongClock(t *testing.T) {
+	t.Parallel()
+	cloud, proxy := newCloud(t)
+	cloud.Allow(person, puller)
+	path := write(t, "key.json", impersonatedFile(t, puller, cloud.User(t, person)))
+	for _, off := range []time.Duration{-24 * time.Hour, 24 * time.Hour} {
+		a := newMachine(t, proxy, map[string]string{"GOOGLE_APPLICATION_CREDENTIALS": path})
+		now := time.Now().Add(off)
+		a.service.now = func() time.Time { return now }
+		got, err := a.Token(t.Context(), registry(t, host))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if left := got.ExpiresAt().Sub(now); (left - time.Hour).Abs() > 5*time.Second {
+			t.Errorf("off by %v: the token is believed to live for %v, want an hour", off, left)
+		}
+	}
+}
+
 func TestAmbientRefuses(t *testing.T) {
 	t.Parallel()
 	const account = "target@project.iam.gserviceaccount.com"
