@@ -1,6 +1,7 @@
 package gcr
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -50,8 +51,8 @@ type found struct {
 // server's (at GCE_METADATA_HOST, or its usual address). The first that is configured decides. What configures it is
 // read once: the value is for one call of a helper.
 //
-// Key opens no socket. Two keys are equal when the same file has the same content, or when both are the metadata
-// server's.
+// Key opens no socket. Two keys are equal when the same file has the same content (and, where the file speaks of an
+// identity at AWS, the environment the same key of AWS), or when both are the metadata server's.
 func Ambient(m helpers.Machine) helpers.Keyed {
 	return &ambient{machine: m, product: productFile, service: &service{
 		client: upstream.New(upstream.Options{Getenv: m.Getenv}), now: time.Now, getenv: m.Getenv,
@@ -98,7 +99,7 @@ func (a *ambient) look(ctx context.Context) (found, error) {
 	getenv := a.machine.Getenv
 	if path := getenv("GOOGLE_APPLICATION_CREDENTIALS"); path != "" {
 		// The variable may hold what it should name, so its value is in no message.
-		return fromFile(environmentSource, "the file that GOOGLE_APPLICATION_CREDENTIALS names", path)
+		return a.fromFile(environmentSource, "the file that GOOGLE_APPLICATION_CREDENTIALS names", path)
 	}
 	helpers.LeaveSource(ctx, environmentSource, "it is not set")
 	if path, ok := loginPath(getenv); !ok {
@@ -106,7 +107,7 @@ func (a *ambient) look(ctx context.Context) (found, error) {
 	} else if _, err := os.Stat(path); os.IsNotExist(err) {
 		helpers.LeaveSource(ctx, loginSource, "there is no "+path)
 	} else {
-		return fromFile(loginSource, path, path)
+		return a.fromFile(loginSource, path, path)
 	}
 	m, why := detectMetadata(getenv, a.product)
 	if m == nil {
@@ -118,7 +119,7 @@ func (a *ambient) look(ctx context.Context) (found, error) {
 }
 
 // fromFile finds an identity in a file.
-func fromFile(source, name, path string) (found, error) {
+func (a *ambient) fromFile(source, name, path string) (found, error) {
 	text, err := readFile(path)
 	if err != nil {
 		return found{}, &helpers.Failure{Reason: helpers.BadMaterial, Text: name + " cannot be read", Cause: pathless(err),
@@ -131,7 +132,12 @@ func fromFile(source, name, path string) (found, error) {
 		}
 		return f.identity(name, 0)
 	}
-	print := helpers.Digest(source, string(text))
+	parts := []string{source, string(text)}
+	if bytes.Contains(text, []byte(`"environment_id"`)) {
+		// Whoever has the keys of AWS in the environment is who the file speaks of.
+		parts = append(parts, a.machine.Getenv("AWS_ACCESS_KEY_ID"))
+	}
+	print := helpers.Digest(parts...)
 	return found{source, read, helpers.Key{Token: print, Origin: print}}, nil
 }
 

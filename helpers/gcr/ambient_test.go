@@ -399,6 +399,19 @@ func TestAmbientKey(t *testing.T) {
 	if second := key("gcr.io"); second.Token == first.Token || second.Origin == first.Origin {
 		t.Error("another service account has the same key")
 	}
+	keyed := map[helpers.Key]bool{}
+	for _, text := range []string{federatedFile(t, map[string]any{"environment_id": "aws1"}, ""), cloud.ServiceAccount(t, puller, 0)} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range []string{"AKIAIOSFODNN7EXAMPLE", "AKIAI44QH8DHBEXAMPLE"} {
+			variables = map[string]string{"GOOGLE_APPLICATION_CREDENTIALS": path, "AWS_ACCESS_KEY_ID": id}
+			keyed[key("gcr.io")] = true
+		}
+	}
+	if len(keyed) != 3 {
+		t.Errorf("two identities at AWS and a service account beside either have %d keys, want 3", len(keyed))
+	}
 	variables = map[string]string{"GCE_METADATA_HOST": "127.0.0.1:1"} // nobody listens
 	if k := key("gcr.io"); k.Token == first.Token || k != key("us-docker.pkg.dev") {
 		t.Error("the metadata server's key is not its own")
