@@ -75,6 +75,7 @@ func TestTyped(t *testing.T) {
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
 			folder := programs(t, p)
+			needs.Root(t) // elsewhere the folders above a helper belong to nobody that the island knows, and it is not run
 			island.Run(t, island.Config{Names: hosts, Environ: commands.Environ()}, func(t *testing.T, isle *island.Island) {
 				o := registrytest.Options{
 					TLS: isle.Authority.ServerConfig(), Auth: registrytest.Basic,

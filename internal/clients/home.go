@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -47,7 +49,14 @@ func TempHome(t testing.TB) Home {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
+		// Whoever is not root cannot remove what lies in the read-only folders of an unpacked image.
+		err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
+			if err == nil && entry.IsDir() {
+				err = os.Chmod(path, 0o700)
+			}
+			return err
+		})
+		if err := errors.Join(err, os.RemoveAll(dir)); err != nil {
 			t.Error(err)
 		}
 	})

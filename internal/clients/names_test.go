@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/beam-cloud/docker-credential-beta9/internal/island"
+	"github.com/beam-cloud/docker-credential-beta9/internal/needs"
 	"github.com/beam-cloud/docker-credential-beta9/internal/registrytest"
 	"github.com/beam-cloud/docker-credential-beta9/internal/testca"
 )
@@ -15,6 +16,15 @@ var (
 	hub     = []string{"registry-1.docker.io", "index.docker.io", "docker.io"}
 	hubKeys = []string{"https://index.docker.io/v1/", "docker.io", "registry-1.docker.io"}
 )
+
+// machineRoot is what skopeo, buildah and podman need on an island: they take root there for the machine's, and use folders
+// under /var that are that one's.
+func machineRoot(t *testing.T, c Client) {
+	t.Helper()
+	if c.kind.variable == containersSettings.variable {
+		needs.Root(t)
+	}
+}
 
 func TestPullByRealNames(t *testing.T) {
 	t.Parallel()
@@ -44,6 +54,7 @@ func TestPullByRealNames(t *testing.T) {
 			t.Parallel()
 			each(t, func(t *testing.T, c Client, _ Home) {
 				names := slices.DeleteFunc(slices.Concat(tt.names, []string{tt.token}), func(n string) bool { return n == "" })
+				machineRoot(t, c)
 				island.Run(t, island.Config{Names: names}, func(t *testing.T, isle *island.Island) {
 					o := standIn(isle, tt.names, tt.token, tt.user)
 					o.Auth, o.Software = tt.auth, tt.software
@@ -110,6 +121,7 @@ func TestClientsTrustNobodyElse(t *testing.T) {
 func TestLoginToDockerHub(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, c Client, _ Home) {
+		machineRoot(t, c)
 		island.Run(t, island.Config{Names: slices.Concat(hub, []string{"auth.docker.io"})}, func(t *testing.T, isle *island.Island) {
 			reg := registrytest.Start(t, standIn(isle, hub, "auth.docker.io", "alice"))
 			reg.MustPush(t, "acme/app:1", registrytest.SmallImage(t))

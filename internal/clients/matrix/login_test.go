@@ -134,7 +134,7 @@ func TestR4_ThirtyTwoAtOnce(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			t.Parallel()
-			commands.Folder(t)
+			owned(t)
 			island.Run(t, island.Config{Names: names, Environ: commands.Environ()}, func(t *testing.T, isle *island.Island) {
 				o := registrytest.Options{TLS: isle.Authority.ServerConfig(), Auth: registrytest.Basic, Accounts: map[string]string{}}
 				for _, name := range names {

@@ -98,7 +98,7 @@ func TestR7_RealNames(t *testing.T) {
 				t.Run(name, func(t *testing.T) {
 					t.Parallel()
 					client := clients.Need(t, name)
-					commands.Folder(t)
+					owned(t)
 					island.Run(t, island.Config{Names: names, Environ: commands.Environ()}, func(t *testing.T, isle *island.Island) {
 						w := newWorld(t, client)
 						for _, p := range places { // all of them at once

@@ -23,6 +23,7 @@ import (
 
 	"github.com/beam-cloud/docker-credential-beta9/internal/clients"
 	"github.com/beam-cloud/docker-credential-beta9/internal/commands"
+	"github.com/beam-cloud/docker-credential-beta9/internal/needs"
 	"github.com/beam-cloud/docker-credential-beta9/internal/registrytest"
 )
 
@@ -120,6 +121,14 @@ func (w *world) refused(t *testing.T, ref string, plain bool) string {
 		t.Fatalf("pulled %s: %s", ref, out)
 	}
 	return out
+}
+
+// owned is what a test on an island needs in which a command runs a helper: on the island of a user who is not root, the folders
+// above the helper belong to nobody that the user's namespace knows, and a helper below such a folder is not run.
+func owned(t *testing.T) {
+	t.Helper()
+	commands.Folder(t) // built before, once for all
+	needs.Root(t)
 }
 
 // each runs the test for each of the clients, each in a world of its own.
