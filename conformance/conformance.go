@@ -18,7 +18,9 @@ package conformance
 
 import (
 	"os"
+	"runtime"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/beam-cloud/docker-credential-beta9/internal/needs"
@@ -99,14 +101,23 @@ func Run(t *testing.T, h Helper) {
 // Check runs the cases with the given ids, or all of them, and returns what it finds. A case that the machine lacks
 // something for is left out.
 func Check(h Helper, ids ...string) []Finding {
-	var findings []Finding
-	for _, c := range cases() {
+	var (
+		all   sync.WaitGroup
+		turns = make(chan struct{}, 2*runtime.NumCPU()) // most of a case is waiting for a process
+		found = make([][]Finding, len(cases()))
+	)
+	for i, c := range cases() {
 		if len(ids) > 0 && !slices.Contains(ids, c.id) || c.applies != nil && !c.applies(h) || c.lacks != nil && c.lacks(h) != "" {
 			continue
 		}
-		findings = append(findings, c.find(h)...)
+		all.Go(func() {
+			turns <- struct{}{}
+			found[i] = c.find(h)
+			<-turns
+		})
 	}
-	return findings
+	all.Wait()
+	return slices.Concat(found...)
 }
 
 // find runs the case in a folder of its own.

@@ -144,7 +144,7 @@ func (p *probe) do(c call) outcome {
 
 func (p *probe) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, p.Path, args...)
-	cmd.Env = append([]string(nil), p.env...)
+	cmd.Env = append([]string{}, p.env...) // never nil, which would be the environment of the test
 	cmd.Dir = p.dir
 	cmd.WaitDelay = time.Second // what the helper has started itself does not hold the suite
 	return cmd

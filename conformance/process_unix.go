@@ -240,7 +240,7 @@ func (p *probe) parallelHosts() {
 // parallelLogins stores, reads and erases logins of one registry at once. Each has a user name that belongs to its
 // secret, so that a login put together from two would be seen.
 func (p *probe) parallelLogins() {
-	secret := func(i int) string { return fmt.Sprintf("p5-secret-%d-%s", i, random(1000*(i+1))) }
+	secret := func(i int) string { return fmt.Sprintf("p5-secret-%d-%s", i, random(500*(i+1))) }
 	outcomes := make([]outcome, 2*parallel)
 	atOnce(2*parallel, func(i int) {
 		switch {

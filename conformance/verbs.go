@@ -155,7 +155,7 @@ var output = []testCase{
 		}
 	}},
 	{id: "O5", about: "a reader that is gone", applies: static, run: func(p *probe) {
-		if !p.stores(p.Host, p.Username, random(1<<20)) { // more than a pipe holds
+		if p.store(p.Host, p.Username, random(1<<20)).code != 0 { // more than a pipe holds; whether it is taken is S1
 			return
 		}
 		for _, gone := range []bool{true, false} { // and one that does not read
