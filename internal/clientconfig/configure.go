@@ -20,6 +20,9 @@ const credHelpers = "credHelpers"
 // credsStore is the member in which docker's relatives look for the helper of all other registries.
 const credsStore = "credsStore"
 
+// maxConfig is the largest configuration that is read, in bytes: a thousand registries with a login of 8 KiB each, twice.
+const maxConfig = 16 << 20
+
 // A Plan is what a file is to say. Its methods change one file, under a lock that all of this project's processes take,
 // and replace it whole. The client itself takes no lock: it must not write the file at the same moment.
 type Plan struct {
@@ -104,18 +107,18 @@ func (p Plan) set(d *document, r *record, at place, helper string) error {
 	if made {
 		r.MadeObjects = append(r.MadeObjects, at.Object)
 	}
-	if c := r.change(at); c != nil {
-		if before != c.After {
-			c.Before = &before
-		}
-		c.After = helper
-		return nil
+	c := r.change(at)
+	if c == nil {
+		r.Changes = append(r.Changes, journalChange{place: at})
+		c = &r.Changes[len(r.Changes)-1]
 	}
-	c := journalChange{place: at, After: helper}
-	if there {
+	if !there {
+		// Also where the journal knows better: whoever took it out since, or the file that was never written, counts.
+		c.Before = nil
+	} else if before != c.After {
 		c.Before = &before
 	}
-	r.Changes = append(r.Changes, c)
+	c.After = helper
 	return nil
 }
 
@@ -125,13 +128,13 @@ func ours(r *record, at place, value string) bool {
 	return c != nil && c.After == value
 }
 
-// Unset takes back what Set did: for the keys of the plan's helpers, or for all of the file when it names none. What
+// Unset takes back what Set did: for the plan's helpers and its store, or for all of the file when it has neither. What
 // somebody else has changed since is left as it is.
 func (p Plan) Unset(ctx context.Context) (Result, error) {
 	return p.change(ctx, func(d *document, r *record) error {
 		var left []journalChange
 		for _, c := range slices.Backward(r.Changes) {
-			if _, named := p.Helpers[c.Key]; len(p.Helpers) > 0 && !named {
+			if !p.names(c.place) {
 				left = append(left, c)
 				continue
 			}
@@ -151,6 +154,18 @@ func (p Plan) Unset(ctx context.Context) (Result, error) {
 		}
 		return nil
 	})
+}
+
+// names tells whether a place is one of those that the plan takes back.
+func (p Plan) names(at place) bool {
+	if len(p.Helpers) == 0 && p.Store == "" {
+		return true
+	}
+	if at.Object == "" {
+		return p.Store != ""
+	}
+	_, named := p.Helpers[at.Key]
+	return named
 }
 
 func unset(d *document, c journalChange) error {
@@ -231,18 +246,22 @@ func (p Plan) write(d *desk, j journal, result Result, grows bool) error {
 	return d.write(j)
 }
 
-// read returns the content of a file, nil when there is none, and its path with links resolved, as clients resolve
-// them: a person may keep the file elsewhere and link to it.
+// read returns the content of a file, nil when there is none, and its path as resolve gives it.
 func read(path string) (string, []byte, error) {
-	resolved, err := filepath.EvalSymlinks(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		if _, err := os.Lstat(path); err == nil {
-			return "", nil, fmt.Errorf("%s is a link to a file that is not there", path)
-		}
-		return path, nil, nil
-	}
+	resolved, err := resolve(path)
 	if err != nil {
 		return "", nil, err
+	}
+	info, err := os.Stat(resolved) // before opening it: opening a pipe would wait for a writer
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return resolved, nil, nil
+	case err != nil:
+		return "", nil, err
+	case !info.Mode().IsRegular():
+		return "", nil, &file.Error{Path: resolved, Err: file.ErrNotFile}
+	case info.Size() > maxConfig:
+		return "", nil, &file.Error{Path: resolved, Err: file.ErrTooLarge}
 	}
 	data, err := os.ReadFile(resolved)
 	if err == nil && data == nil {
@@ -251,6 +270,32 @@ func read(path string) (string, []byte, error) {
 	return resolved, data, err
 }
 
+// resolve returns the absolute path of a file with links resolved, as clients resolve them: a person may keep the file
+// elsewhere and link to it. The way to a file that is not there yet is resolved as well, so that a file has one name in
+// the journal, before it is made and after.
+func resolve(path string) (string, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	resolved, err := filepath.EvalSymlinks(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return resolved, err
+	}
+	if _, err := os.Lstat(path); err == nil {
+		return "", fmt.Errorf("%s is a link to a file that is not there", path)
+	}
+	parent := filepath.Dir(path)
+	if parent == path {
+		return path, nil
+	}
+	if parent, err = resolve(parent); err != nil {
+		return "", err
+	}
+	return filepath.Join(parent, filepath.Base(path)), nil
+}
+
+// replace writes the file, or takes it away. The caller holds the journal's lock.
 func replace(result Result) error {
 	parent := filepath.Dir(result.File)
 	if err := os.MkdirAll(parent, 0o700); err != nil {
@@ -261,10 +306,23 @@ func replace(result Result) error {
 		return err
 	}
 	defer folder.Close()
-	if result.Removed {
-		return folder.Remove(filepath.Base(result.File))
+	name := filepath.Base(result.File)
+	// What a killed writer left behind holds the logins that the file held, and would keep them after a logout.
+	left, err := folder.Names()
+	if err != nil {
+		return err
 	}
-	return folder.Write(filepath.Base(result.File), result.After)
+	left = slices.DeleteFunc(left, func(n string) bool {
+		of, ok := file.Temporary(n)
+		return !ok || of != name
+	})
+	if err := folder.Remove(left...); err != nil {
+		return err
+	}
+	if result.Removed {
+		return folder.Remove(name)
+	}
+	return folder.Replace(name, result.After)
 }
 
 // shadowed returns the keys of the helpers for which the file also holds a login.

@@ -2,8 +2,10 @@ package clientconfig
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"strings"
+	"unicode"
 
 	"github.com/tailscale/hujson"
 )
@@ -25,6 +27,11 @@ func parse(data []byte) (*document, error) {
 		// docker's own layout.
 		root := hujson.Value{Value: &hujson.Object{}, AfterExtra: hujson.Extra("\n")}
 		return &document{root: root, unit: "\t"}, nil
+	}
+	// The standard library bounds how deep values are nested, as it does in clients. The other parser does not, and would
+	// overrun its stack.
+	if !json.Valid(data) {
+		return nil, errNotJSON
 	}
 	root, err := hujson.Parse(data)
 	if err != nil || !root.IsStandard() || root.Value.Kind() != '{' {
@@ -162,29 +169,55 @@ func (d *document) strings(object string) (map[string]string, error) {
 	return found, nil
 }
 
-// masked returns the document with every string replaced that is not the name of a helper: logins stand in the file, and
-// proxies and headers with passwords may.
+// redacted stands for what is not shown.
+const redacted = "[redacted]"
+
+// masked returns the document for a terminal: with every string replaced that is not the name of a helper, since logins
+// stand in the file, and proxies and headers with passwords may, and without what a terminal could take for a command.
 func (d *document) masked() []byte {
 	shown := d.root.Clone()
 	o := shown.Value.(*hujson.Object)
 	for i := range o.Members {
-		switch o.Members[i].Name.Value.(hujson.Literal).String() {
-		case credHelpers, credsStore:
+		m := &o.Members[i]
+		switch name := m.Name.Value.(hujson.Literal).String(); {
+		case name == credsStore && isString(m.Value):
+		case name == credHelpers && m.Value.Value.Kind() == '{':
+			for j, h := range m.Value.Value.(*hujson.Object).Members {
+				maskName(&m.Value.Value.(*hujson.Object).Members[j])
+				if !isString(h.Value) {
+					mask(&m.Value.Value.(*hujson.Object).Members[j].Value)
+				}
+			}
 		default:
-			mask(&o.Members[i].Value)
+			mask(&m.Value)
 		}
 	}
-	return shown.Pack()
+	return bytes.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' || unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, shown.Pack())
+}
+
+func isString(v hujson.Value) bool { return v.Value.Kind() == '"' }
+
+// maskName replaces a name in which a user and a password stand before a host.
+func maskName(m *hujson.ObjectMember) {
+	if strings.Contains(m.Name.Value.(hujson.Literal).String(), "@") {
+		m.Name.Value = hujson.String(redacted)
+	}
 }
 
 func mask(v *hujson.Value) {
 	switch inner := v.Value.(type) {
 	case hujson.Literal:
 		if inner.Kind() == '"' {
-			v.Value = hujson.String("[redacted]")
+			v.Value = hujson.String(redacted)
 		}
 	case *hujson.Object:
 		for i := range inner.Members {
+			maskName(&inner.Members[i])
 			mask(&inner.Members[i].Value)
 		}
 	case *hujson.Array:

@@ -45,6 +45,20 @@ func (r *record) change(p place) *journalChange {
 	return nil
 }
 
+// A JournalError says that the journal cannot be read as one.
+type JournalError struct {
+	// Path is its file.
+	Path string
+}
+
+// Error names the file.
+func (e *JournalError) Error() string { return "the journal " + e.Path + " is damaged" }
+
+// Hint says how to get out of it.
+func (e *JournalError) Hint() string {
+	return "move " + e.Path + " away; what was configured before has to be taken out of the clients' files by hand then"
+}
+
 // A desk is the folder with the journal, locked.
 type desk struct {
 	folder *file.Folder
@@ -79,7 +93,7 @@ func (d *desk) read() (journal, error) {
 	}
 	j := journal{}
 	if err := json.Unmarshal(data, &j); err != nil {
-		return nil, errors.New("the journal " + d.folder.Path(journalName) + " is damaged")
+		return nil, &JournalError{Path: d.folder.Path(journalName)}
 	}
 	return j, nil
 }

@@ -3,6 +3,7 @@
 package file
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"syscall"
@@ -12,6 +13,19 @@ import (
 func foreign(info fs.FileInfo) bool {
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	return !ok || int64(stat.Uid) != int64(os.Geteuid())
+}
+
+// giveTo gives f to the owner and the group of another file. Who may not do that keeps f.
+func giveTo(f *os.File, like fs.FileInfo) error {
+	stat, ok := like.Sys().(*syscall.Stat_t)
+	if !ok {
+		return nil
+	}
+	err := f.Chown(int(stat.Uid), int(stat.Gid))
+	if errors.Is(err, fs.ErrPermission) {
+		return nil
+	}
+	return err
 }
 
 // loose reports whether others have any access.

@@ -33,9 +33,25 @@ func Temporary(file string) (name string, ok bool) {
 // Write puts a file of this content in the place of name, whatever name is now unless it is a folder. Readers see the
 // old file or the new one. When Write returns nil, the new one is on the disk; when it returns an error, either may be
 // there, whole.
-func (d *Folder) Write(name string, content []byte) error {
+func (d *Folder) Write(name string, content []byte) error { return d.put(name, content, nil) }
+
+// Replace is Write for a file that a person or another program made. The new file has the permissions of the one in whose
+// place it comes and, as far as the system allows it, the owner.
+func (d *Folder) Replace(name string, content []byte) error {
+	before, err := d.root.Lstat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return d.put(name, content, nil)
+	}
+	if err != nil {
+		return wrong(d.Path(name), err)
+	}
+	return d.put(name, content, before)
+}
+
+// put writes a file like the one before it, or a private one.
+func (d *Folder) put(name string, content []byte, before fs.FileInfo) error {
 	temporary := name + "." + rand.Text() + temporaryEnd
-	if err := d.create(temporary, content); err != nil {
+	if err := d.create(temporary, content, before); err != nil {
 		return wrong(d.Path(name), err)
 	}
 	if err := d.root.Rename(temporary, name); err != nil {
@@ -45,8 +61,9 @@ func (d *Folder) Write(name string, content []byte) error {
 	return d.sync()
 }
 
-// create writes a file that was not there before, down to the disk, or leaves none.
-func (d *Folder) create(name string, content []byte) (err error) {
+// create writes a file that was not there before, down to the disk, or leaves none. It is private until all of it is
+// written, and stays so unless it is to be like another file.
+func (d *Folder) create(name string, content []byte, like fs.FileInfo) (err error) {
 	f, err := d.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, fileMode)
 	if err != nil {
 		return err
@@ -64,6 +81,14 @@ func (d *Folder) create(name string, content []byte) (err error) {
 	}
 	if _, err := f.Write(content); err != nil {
 		return err
+	}
+	if like != nil {
+		if err := giveTo(f, like); err != nil {
+			return err
+		}
+		if err := f.Chmod(like.Mode().Perm()); err != nil {
+			return err
+		}
 	}
 	return f.Sync()
 }
