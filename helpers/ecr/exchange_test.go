@@ -200,7 +200,7 @@ func TestTheClockOfTheMachineIsOff(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			w.cloud.Now = func() time.Time { return time.Now().Add(off) }
-			w.cloud.TokenLife = 48 * time.Hour // so that the token outlives the difference
+			w.cloud.SetTokenLife(48 * time.Hour) // so that the token outlives the difference
 			w.cloud.Gate.Order(aws.ECR, func(rw http.ResponseWriter, r *http.Request, next http.Handler) {
 				rw.Header().Set("Date", w.cloud.Now().UTC().Format(http.TimeFormat))
 				next.ServeHTTP(rw, r)

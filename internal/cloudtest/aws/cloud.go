@@ -68,8 +68,6 @@ type Cloud struct {
 	Gate *cloudtest.Gate
 	// Now is the clock of the services.
 	Now func() time.Time
-	// TokenLife is how long a token of ECR lives.
-	TokenLife time.Duration
 	// InstanceRole names the role of the instance; empty means that it has none.
 	InstanceRole string
 	// ContainerAuthorization is what the container's metadata service wants as Authorization.
@@ -83,12 +81,13 @@ type Cloud struct {
 	issued map[string]Token
 	calls  []Call
 	serial uint32
+	life   time.Duration // of a token of ECR
 }
 
 // New returns a cloud with nobody in it.
 func New() *Cloud {
 	c := &Cloud{
-		Gate: cloudtest.NewGate(), Now: time.Now, TokenLife: 12 * time.Hour,
+		Gate: cloudtest.NewGate(), Now: time.Now, life: 12 * time.Hour,
 		keys: map[string]Keys{}, roles: map[string]Role{}, issued: map[string]Token{},
 	}
 	c.services = map[string]http.Handler{}
@@ -152,6 +151,13 @@ func (c *Cloud) AddRole(name string, r Role) string {
 	arn := "arn:aws:iam::" + Account + ":role/" + name
 	c.roles[arn] = r
 	return arn
+}
+
+// SetTokenLife sets how long the tokens of ECR live that are made from now on. At first it is 12 hours.
+func (c *Cloud) SetTokenLife(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.life = d
 }
 
 // Forget makes keys unknown.

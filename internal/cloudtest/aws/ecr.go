@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/beam-cloud/docker-credential-beta9/internal/cloudtest"
 )
@@ -48,8 +49,7 @@ func (c *Cloud) ecr(w http.ResponseWriter, r *http.Request) {
 		refuse(w, code, "see the code")
 		return
 	}
-	expires := c.Now().Add(c.TokenLife)
-	password := c.password(Token{Principal: keys.Principal, Region: region, Public: public, Expires: expires})
+	password, expires := c.password(Token{Principal: keys.Principal, Region: region, Public: public})
 	authorization := map[string]any{
 		"authorizationToken": base64.StdEncoding.EncodeToString([]byte("AWS:" + password)),
 		"expiresAt":          json.Number(fmt.Sprintf("%d.%03d", expires.Unix(), expires.Nanosecond()/1e6)),
@@ -68,16 +68,17 @@ func (c *Cloud) ecr(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(answer) // a client that has gone needs no answer
 }
 
-// password makes one of the form that ECR's have.
-func (c *Cloud) password(t Token) string {
+// password makes one of the form that ECR's have, and returns it with the end of its life.
+func (c *Cloud) password(t Token) (string, time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.serial++
+	t.Expires = c.Now().Add(c.life)
 	data, _ := json.Marshal(map[string]any{ // of strings and numbers
 		"payload": fmt.Sprintf("not-a-secret-payload-%d", c.serial), "datakey": "not-a-secret", "version": "2",
 		"type": "DATA_KEY", "expiration": t.Expires.Unix(),
 	})
 	password := base64.StdEncoding.EncodeToString(data)
 	c.issued[password] = t
-	return password
+	return password, t.Expires
 }
