@@ -6,8 +6,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -234,6 +236,66 @@ func TestBuildEnvironmentEnds(t *testing.T) {
 		}()
 		empty(t, temp)
 	})
+}
+
+// crashKey tells this test binary, executed once more, to be a worker that crashes, and where its folders go.
+const crashKey = "PROVIDER_TEST_CRASH"
+
+// crash makes a build environment, says where its socket is, and is killed.
+func crash(temp string) {
+	r, err := helpers.ParseServerURL(here)
+	if err != nil {
+		panic(err)
+	}
+	row, _ := helpers.TypeNamed("generic")
+	m, err := helpers.NewMaterial(row, r, map[string]string{"USERNAME": canary, "PASSWORD": canary})
+	if err != nil {
+		panic(err)
+	}
+	folder := filepath.Join(temp, "helpers")
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		panic(err)
+	}
+	p, err := New(Options{Folder: folder, Source: Materials{m}, TempFolder: temp})
+	if err != nil {
+		panic(err)
+	}
+	b, err := p.BuildEnvironment(context.Background(), here+"/app")
+	if err != nil {
+		panic(err)
+	}
+	if _, err := socket.Ask(context.Background(), b.socketPath(), r); err != nil {
+		panic(err)
+	}
+	fmt.Print(b.socketPath())
+	die()
+}
+
+func TestCrashLeavesNothingOfUse(t *testing.T) {
+	t.Parallel()
+	temp := shortTemp(t)
+	cmd := exec.CommandContext(t.Context(), program)
+	cmd.Env = []string{crashKey + "=" + temp}
+	out, err := cmd.Output()
+	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != -1 {
+		t.Fatalf("the worker was not killed: %v", err)
+	}
+	if _, err := os.Lstat(string(out)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := socket.Ask(t.Context(), string(out), registry(t, here)); !errors.Is(err, helpers.Unreachable) {
+		t.Errorf("the socket of a dead process: %v", err)
+	}
+	must(t, filepath.WalkDir(temp, func(path string, d os.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		if strings.Contains(string(data), canary) {
+			t.Errorf("%s holds a secret", path)
+		}
+		return err
+	}))
 }
 
 func TestAmbientBuildEnvironmentHasNoSocket(t *testing.T) {

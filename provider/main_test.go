@@ -26,6 +26,9 @@ func TestMain(m *testing.M) {
 		// Not os.Exit, after which the race detector waits for a second.
 		syscall.Exit(behave())
 	}
+	if temp := os.Getenv(crashKey); temp != "" {
+		crash(temp)
+	}
 	os.Exit(runTests(m))
 }
 
