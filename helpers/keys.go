@@ -1,6 +1,9 @@
 package helpers
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // A KeySet is one alternative of the material of a type: the key that holds the secret and the keys that go with it.
 // The names are those of environment variables; in a secret blob they are the keys of "credentials".
@@ -112,6 +115,32 @@ func (t Type) FromEnvironment(r Registry, getenv func(string) string) (Material,
 		}
 	}
 	return NewMaterial(t, r, values)
+}
+
+// Registries returns the registries that the type's keys in an environment can be for without anybody asking: those that
+// a host key names, and those of the type, or of a set, whose names are fixed. Whether the keys are there is not looked
+// at.
+func (t Type) Registries(getenv func(string) string) []Registry {
+	var found []Registry
+	add := func(name string) {
+		r, err := ParseServerURL(name)
+		if err == nil && !slices.ContainsFunc(found, func(o Registry) bool { return o.Identity() == r.Identity() }) {
+			found = append(found, r.WithScope(""))
+		}
+	}
+	names := slices.Clone(t.hosts)
+	for _, k := range t.Keys {
+		names = append(names, k.Hosts...)
+		if k.HostKey != "" {
+			add(getenv(k.HostKey))
+		}
+	}
+	for _, name := range names {
+		if !strings.Contains(name, "*") {
+			add(name)
+		}
+	}
+	return found
 }
 
 // EnvironmentHint says why secrets that are set in the environment do not count for the registry, when a person who set

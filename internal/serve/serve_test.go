@@ -146,6 +146,37 @@ func TestStoredBeforeEnvironment(t *testing.T) {
 	}
 }
 
+// Some clients ask for nothing that is not listed, so that what the environment has is listed too.
+func TestListNamesWhatTheEnvironmentHas(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name, typ string
+		env       []string
+		want      string
+	}{
+		{"hub", "dockerhub", []string{"DOCKERHUB_USERNAME=u", "DOCKERHUB_TOKEN=t"}, `{"https://index.docker.io/v1/":"u"}`},
+		{"hub, incomplete", "dockerhub", []string{"DOCKERHUB_TOKEN=t"}, `{}`},
+		{"ghcr", "ghcr", []string{"GITHUB_TOKEN=github_pat_x", "GITHUB_ACTOR=a"}, `{"docker.pkg.github.com":"a","ghcr.io":"a"}`},
+		{"ngc", "ngc", []string{"NGC_API_KEY=legacy"}, `{"nvcr.io":"$oauthtoken"}`},
+		{"generic", "generic", []string{"REGISTRY=R.example.com:5000", "REGISTRY_USERNAME=u", "REGISTRY_PASSWORD=p"}, `{"r.example.com:5000":"u"}`},
+		{"generic without a host", "generic", []string{"REGISTRY_USERNAME=u", "REGISTRY_PASSWORD=p"}, `{}`},
+		{"a host of another type", "generic", []string{"REGISTRY=ghcr.io", "REGISTRY_USERNAME=u", "REGISTRY_PASSWORD=p"}, `{}`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			if got := run(test.typ, "list", "", append(test.env, home(t))...); got != (printed{stdout: test.want + "\n"}) {
+				t.Errorf("got %+v, want %s", got, test.want)
+			}
+		})
+	}
+	h := home(t)
+	run("ghcr", "store", `{"ServerURL":"https://ghcr.io","Username":"stored","Secret":"s"}`, h)
+	want := printed{stdout: `{"docker.pkg.github.com":"x-access-token","https://ghcr.io":"stored"}` + "\n"}
+	if got := run("ghcr", "list", "", h, "GITHUB_TOKEN=t"); got != want {
+		t.Errorf("a stored login is not the one that is listed: %+v", got)
+	}
+}
+
 // A record that does not open is a failure; the environment does not stand in for it.
 func TestDamagedLoginIsNotNone(t *testing.T) {
 	t.Parallel()

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
@@ -78,19 +79,47 @@ func (c *call) erase(ctx context.Context) error {
 	return c.forget(ctx, m, r, stored)
 }
 
-// list names the stored logins. It never fails, because clients that list cannot go on after a failure.
+// list names the stored logins, and the registries for which the environment has a credential that costs no call: some
+// clients ask for nothing that is not listed. It never fails, because clients that list cannot go on after a failure.
 func (c *call) list(ctx context.Context) ([]byte, error) {
-	entries := map[string]string{}
-	if c.explicit() == nil {
-		heads, err := c.logins().List(ctx, c.kind.Type)
-		if err != nil {
-			helpers.LeaveSource(ctx, "login", err.Error())
+	if c.explicit() != nil {
+		return helpers.AppendList(nil, nil)
+	}
+	entries, listed := map[string]string{}, map[string]bool{}
+	heads, err := c.logins().List(ctx, c.kind.Type)
+	if err != nil {
+		helpers.LeaveSource(ctx, "login", err.Error())
+	}
+	for _, h := range heads {
+		entries[h.ServerURL] = h.Username
+		if r, err := helpers.ParseServerURL(h.ServerURL); err == nil {
+			listed[r.Identity()] = true
 		}
-		for _, h := range heads {
-			entries[h.ServerURL] = h.Username
+	}
+	quiet := helpers.WithTrace(ctx, helpers.Trace{}) // get says what there is to say
+	for _, r := range c.environmentRegistries(quiet) {
+		if listed[r.Identity()] {
+			continue
+		}
+		if material, err := c.fromEnvironment(quiet, r); err == nil {
+			if credential, err := c.exchange(quiet, nil, r, material, "environment"); err == nil {
+				entries[r.ServerURL()] = credential.Username()
+			}
 		}
 	}
 	return helpers.AppendList(nil, entries)
+}
+
+// environmentRegistries returns the registries of this helper that the environment may have a static credential for.
+func (c *call) environmentRegistries(ctx context.Context) []helpers.Registry {
+	if c.kind.Share != nil {
+		return nil
+	}
+	t, _ := helpers.TypeNamed(c.kind.Type)
+	return slices.DeleteFunc(t.Registries(c.process.Getenv), func(r helpers.Registry) bool {
+		_, err := c.mine(ctx, r)
+		return err != nil
+	})
 }
 
 func (c *call) logins() *store.Store { return store.Open(folders.New(c.process.Getenv)) }
