@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/hex"
 )
 
 // A sealed record is
@@ -24,6 +25,14 @@ const (
 
 // Head returns what every record starts with that is sealed with the key.
 func (k Key) Head() []byte { return append([]byte{recordVersion}, k.k().id[:]...) }
+
+// KeyID returns the id of the key that a record of this head was sealed with, or nothing when the head is cut short.
+func KeyID(head []byte) string {
+	if len(head) < HeadSize {
+		return ""
+	}
+	return hex.EncodeToString(head[1:HeadSize])
+}
 
 // Seal returns a record that opens at its place only. The key is one of the keyring's, by its id.
 func (r *Keyring) Seal(id string, p Place, plain []byte) ([]byte, error) {

@@ -57,6 +57,10 @@ docker-credential-beta9-*, which docker, podman and their relatives call.
 		newLoginCommand(a),
 		newLogoutCommand(a),
 		newStatusCommand(a),
+		newSecretCommand(a),
+		newImageCommand(a),
+		newKeyCommand(a),
+		newMigrateCommand(a),
 		newVersionCommand(a),
 	)
 	return root

@@ -104,7 +104,7 @@ func (s *Store) choose(ctx context.Context, image secrets.Image, r helpers.Regis
 		if !ours(f.place.Name) {
 			// An older release's secret is bound to what it says itself.
 			m, err := s.material(ctx, f.row)
-			if errors.Is(err, secrets.ErrSealed) && strings.HasPrefix(f.place.Name, oldPrefix) && f.place.Name != oldName(r) {
+			if errors.Is(err, secrets.ErrSealed) && strings.HasPrefix(f.place.Name, OldPrefix) && f.place.Name != oldName(r) {
 				continue // whatever it is for, it is for another registry
 			}
 			if err != nil {
@@ -129,7 +129,7 @@ func (s *Store) choose(ctx context.Context, image secrets.Image, r helpers.Regis
 
 // oldName is what older releases called the secret of a registry.
 func oldName(r helpers.Registry) string {
-	return oldPrefix + strings.NewReplacer(".", "-", ":", "-", "/", "-").Replace(r.Identity())
+	return OldPrefix + strings.NewReplacer(".", "-", ":", "-", "/", "-").Replace(r.Identity())
 }
 
 // fromValues makes the secret of an image whose column names one secret per environment variable: by the rules of an

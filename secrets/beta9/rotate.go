@@ -13,6 +13,28 @@ import (
 // writers to wait some milliseconds at most.
 const batch = 100
 
+// Keys tells which keys are in use; see [secrets.Rotator].
+func (s *Store) Keys(ctx context.Context) (string, map[string]int, error) {
+	if err := s.currentKey(ctx, s.pool); err != nil {
+		return "", nil, unavailable(whole{}, err)
+	}
+	found, err := s.pool.Query(ctx, `SELECT substr(c.mac, 1, $1), count(*) FROM `+tables+` WHERE c.mac IS NOT NULL GROUP BY 1`, secrets.HeadSize)
+	if err != nil {
+		return "", nil, unavailable(whole{}, err)
+	}
+	records := make(map[string]int)
+	var head []byte
+	var n int
+	_, err = pgx.ForEachRow(found, []any{&head, &n}, func() error {
+		records[secrets.KeyID(head)] += n
+		return nil
+	})
+	if err != nil {
+		return "", nil, unavailable(whole{}, err)
+	}
+	return *s.key.Load(), records, nil
+}
+
 // Rotate brings every MAC to the keyring's current key; see [secrets.Rotator]. The workspaces' own keys, which seal
 // other things of Beta9's too, stay as they are.
 func (s *Store) Rotate(ctx context.Context, progress func(done, total int)) error {

@@ -13,9 +13,9 @@ import (
 	"github.com/beam-cloud/docker-credential-beta9/secrets"
 )
 
-// oldPrefix starts the names that older releases gave to secrets. What follows is the host with dots, colons and
+// OldPrefix starts the names that older releases gave to secrets. What follows is the host with dots, colons and
 // slashes turned into hyphens, so that several hosts share a name.
-const oldPrefix = "oci-registry-"
+const OldPrefix = "oci-registry-"
 
 // row is a secret as it lies in the tables.
 type row struct {
@@ -123,7 +123,7 @@ func (s *Store) Get(ctx context.Context, workspace, name string) (secrets.Secret
 
 func (s *Store) read(ctx context.Context, workspace, name string) (row, error) {
 	r := row{place: secrets.Place{Workspace: workspace, Name: name}}
-	if !ours(name) && !strings.HasPrefix(name, oldPrefix) {
+	if !ours(name) && !strings.HasPrefix(name, OldPrefix) {
 		return r, secrets.NotFound(r.place)
 	}
 	err := s.pool.QueryRow(ctx, `SELECT `+columns+` FROM `+tables+` WHERE w.external_id = $1 AND s.name = $2`, workspace, name).Scan(r.targets()...)

@@ -199,3 +199,11 @@ func stopShared() {
 		shared.cluster.remove()
 	}
 }
+
+// Execute runs statements in a database of a test.
+func Execute(t testing.TB, address, statements string) {
+	t.Helper()
+	conn := must(pgx.Connect(t.Context(), address))(t)
+	defer conn.Close(t.Context())
+	must(conn.Exec(t.Context(), statements))(t)
+}

@@ -59,8 +59,12 @@ func testRotation(t *testing.T, h Harness) {
 	do(t, s.Delete(ctx, workspace, must(s.List(ctx, workspace))(t)[0].Name, 1))
 
 	keys.add(t)
+	before, inUse, err := s.Keys(ctx)
+	if err != nil || before == keys.load(t).Current().ID() || inUse[before] != n-1 {
+		t.Errorf("with a new key in the keyring, before it is used: written with %s, in use %v, %v", before, inUse, err)
+	}
 	stopped, stop := context.WithCancel(ctx)
-	err := p.with(t, keys.load(t)).Rotate(stopped, func(done, total int) {
+	err = p.with(t, keys.load(t)).Rotate(stopped, func(done, total int) {
 		if done > 0 {
 			stop()
 		}
@@ -91,6 +95,10 @@ func testRotation(t *testing.T, h Harness) {
 			t.Errorf("%d records are left after the rotation", total)
 		}
 	}))
+	current, inUse, err := late.Keys(ctx)
+	if id := keys.load(t).Current().ID(); err != nil || current != id || len(inUse) != 1 || inUse[id] != n {
+		t.Errorf("written with %s, in use %v, %v", current, inUse, err)
+	}
 	// A keyring that has nothing to do with the store.
 	stranger, err := p.Open(ctx, p.address, secrets.NewKeyring(newKey(t)))
 	do(t, err)

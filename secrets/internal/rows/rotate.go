@@ -12,6 +12,32 @@ import (
 // part of it, and few enough for writers to wait some milliseconds at most.
 const batch = 100
 
+// Keys tells which keys are in use; see [secrets.Rotator].
+func (s *Store) Keys(ctx context.Context) (string, map[string]int, error) {
+	if err := s.currentKey(ctx, s.db); err != nil {
+		return "", nil, s.unavailable(whole{}, err)
+	}
+	found, err := s.db.QueryContext(ctx, `SELECT substr(sealed, 1, $1), count(*) FROM cred_secret WHERE sealed IS NOT NULL GROUP BY 1`,
+		secrets.HeadSize)
+	if err != nil {
+		return "", nil, s.unavailable(whole{}, err)
+	}
+	defer found.Close()
+	records := make(map[string]int)
+	for found.Next() {
+		var head []byte
+		var n int
+		if err := found.Scan(&head, &n); err != nil {
+			return "", nil, s.unavailable(whole{}, err)
+		}
+		records[secrets.KeyID(head)] += n
+	}
+	if err := found.Err(); err != nil {
+		return "", nil, s.unavailable(whole{}, err)
+	}
+	return *s.key.Load(), records, nil
+}
+
 // Rotate brings everything to the keyring's current key; see [secrets.Rotator].
 func (s *Store) Rotate(ctx context.Context, progress func(done, total int)) error {
 	if err := s.keyring.Reload(ctx); err != nil {

@@ -1,0 +1,289 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/beam-cloud/docker-credential-beta9/helpers"
+	"github.com/beam-cloud/docker-credential-beta9/secrets"
+)
+
+func newImageCommand(a *app) *cobra.Command {
+	var flag storeFlag
+	cmd := &cobra.Command{
+		Use:   "image",
+		Short: "Say which registries an image needs",
+		Long: `image looks after which references have to be pulled for an image of a workspace, so that a
+worker that mounts the image gets the secrets of these registries and of no other.
+
+` + aboutStores,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	flag.add(cmd)
+	cmd.AddCommand(newImageAttachCommand(a, &flag), newImageShowCommand(a, &flag), newImageDetachCommand(a, &flag))
+	return cmd
+}
+
+func newImageAttachCommand(a *app, flag *storeFlag) *cobra.Command {
+	var workspace string
+	var stdin, check, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "attach --workspace W IMAGE REFERENCE...",
+		Short: "Attach the references of an image, with the secrets that they need",
+		Long: `attach is what a build calls. For the registry of each reference it looks whether the
+environment holds what the registry needs, and stores it as a secret of the workspace;
+then it attaches the references to the image, all or nothing. A registry for which the
+environment holds nothing keeps the secret that is stored for it. When no reference has
+a secret, the image is public as far as can be told, and nothing is done.
+
+With --check it first asks each registry whether it accepts the credential for the
+image, and does nothing when one does not.`,
+		Example: `  GITHUB_TOKEN=... beta9-credentials image attach --workspace w1 3f2a9c1e ghcr.io/acme/app:1
+  beta9-credentials image attach --workspace w1 3f2a9c1e ghcr.io/acme/app:1 --stdin --check < environment.json`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) < 2 {
+				return usageError("%s takes an image and its references; see %s --help", cmd.CommandPath(), cmd.CommandPath())
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			getenv, err := a.buildEnvironment(stdin)
+			if err != nil {
+				return err
+			}
+			t := attachment{app: a, workspace: workspace, getenv: getenv}
+			if err := t.parse(args[0], args[1:]); err != nil {
+				return err
+			}
+			return a.inWorkspace(cmd, *flag, workspace, func(ctx context.Context, s workspaceStore) error {
+				t.store = s
+				if err := t.attach(ctx, check); err != nil {
+					return err
+				}
+				return t.print(asJSON)
+			})
+		},
+	}
+	workspaceFlag(cmd, &workspace)
+	cmd.Flags().BoolVar(&stdin, "stdin", false, `read the variables as JSON from stdin, {"KEY":"VALUE",...}, and none from the environment`)
+	cmd.Flags().BoolVar(&check, "check", false, "ask each registry whether it accepts the credential")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// buildEnvironment returns where the values of secrets come from.
+func (a *app) buildEnvironment(stdin bool) (func(string) string, error) {
+	if !stdin {
+		return a.getenv, nil
+	}
+	data, err := io.ReadAll(io.LimitReader(a.stdin, 4*helpers.MaxSecret))
+	if err != nil {
+		return nil, fmt.Errorf("the variables cannot be read from stdin: %w", err)
+	}
+	var values map[string]string
+	if json.Unmarshal(data, &values) != nil { // whose error would quote a value
+		return nil, helpers.Fail(helpers.BadMaterial, "what is on stdin is not a JSON object of strings", `write {"KEY":"VALUE",...}`)
+	}
+	return func(name string) string { return values[name] }, nil
+}
+
+// An attachment is one call of image attach.
+type attachment struct {
+	app       *app
+	store     workspaceStore
+	workspace string
+	getenv    func(string) string
+	image     secrets.Image
+	// references are those of the image with what was found for each.
+	references []referenceView
+}
+
+// A referenceView is what was done for a reference. Its JSON is part of the command's interface.
+type referenceView struct {
+	Reference string `json:"reference"`
+	Registry  string `json:"registry"`
+	// Secret is the name of the secret; none for a public image.
+	Secret string `json:"secret,omitempty"`
+	// State is "stored", "changed" or "kept", or "public".
+	State string `json:"state"`
+}
+
+func (t *attachment) parse(image string, references []string) error {
+	t.image = secrets.Image{Workspace: t.workspace, ID: image}
+	for _, text := range references {
+		ref, err := helpers.ParseReference(text)
+		if err != nil {
+			return usageError("%q: %w", text, err)
+		}
+		t.image.References = append(t.image.References, ref)
+	}
+	return nil
+}
+
+// attempts is how often attach begins anew when somebody else changes a secret meanwhile: builds of one workspace run at
+// the same time, with the same secrets.
+const attempts = 10
+
+func (t *attachment) attach(ctx context.Context, check bool) error {
+	for attempt := 1; ; attempt++ {
+		stored, err := t.stored(ctx)
+		if err != nil {
+			return err
+		}
+		next, resolved, err := t.plan(stored)
+		if err != nil {
+			return err
+		}
+		if len(resolved) == 0 {
+			return nil
+		}
+		if check && attempt == 1 {
+			if err := t.check(ctx, resolved); err != nil {
+				return err
+			}
+		}
+		err = t.store.Attach(ctx, t.image, next...)
+		if !errors.Is(err, secrets.ErrConflict) || attempt == attempts {
+			return err
+		}
+	}
+}
+
+// stored returns the secrets that the workspace has, by name. One that does not open is as good as none, but for its
+// version.
+func (t *attachment) stored(ctx context.Context) (map[string]secrets.Secret, error) {
+	byName := make(map[string]secrets.Secret)
+	for _, ref := range t.image.References {
+		for _, name := range secrets.Names(ref.Registry()) {
+			if _, ok := byName[name]; ok {
+				continue
+			}
+			found, err := t.store.Get(ctx, t.workspace, name)
+			if helpers.IsNotFound(err) {
+				continue
+			}
+			if err != nil && !errors.Is(err, secrets.ErrSealed) {
+				return nil, err
+			}
+			byName[name] = found
+		}
+	}
+	return byName, nil
+}
+
+// plan returns the secrets that have to be written, and for each reference that has one the secret that it will have.
+func (t *attachment) plan(stored map[string]secrets.Secret) (next []secrets.Secret, resolved map[helpers.Reference]secrets.Secret, err error) {
+	t.references = nil
+	resolved = make(map[helpers.Reference]secrets.Secret)
+	made := make(map[string]string) // by name: what happens to it
+	for _, ref := range t.image.References {
+		view := referenceView{Reference: ref.String(), Registry: ref.Registry().Identity(), State: "public"}
+		fresh, err := secrets.FromEnvironment(t.workspace, ref.String(), t.getenv)
+		if err != nil && !helpers.IsNotFound(err) {
+			return nil, nil, fmt.Errorf("%s: %w", ref, err)
+		}
+		if err == nil {
+			old := stored[fresh.Name]
+			switch {
+			case made[fresh.Name] != "":
+			case old.Name == "":
+				made[fresh.Name] = "stored"
+			case old.Material.Fingerprint() == fresh.Material.Fingerprint():
+				made[fresh.Name] = "kept"
+			default:
+				made[fresh.Name] = "changed"
+			}
+			if made[fresh.Name] != "kept" && old.Material.Fingerprint() != fresh.Material.Fingerprint() {
+				fresh.Version = old.Version
+				next = append(next, fresh)
+				stored[fresh.Name] = fresh
+			}
+		}
+		for _, name := range secrets.Names(ref.Registry()) { // the longest scope first
+			if s, ok := stored[name]; ok {
+				view.Secret, view.State = name, "kept"
+				if made[name] != "" {
+					view.State = made[name]
+				}
+				resolved[ref] = s
+				break
+			}
+		}
+		t.references = append(t.references, view)
+	}
+	return next, resolved, nil
+}
+
+func (t *attachment) print(asJSON bool) error {
+	if asJSON {
+		return t.app.printJSON(t.references)
+	}
+	w := tabwriter.NewWriter(t.app.stdout, 0, 0, 2, ' ', 0)
+	for _, r := range t.references {
+		fmt.Fprintf(w, "%s\t%s\t%s\n", r.Reference, r.State, r.Secret)
+	}
+	return w.Flush()
+}
+
+func newImageShowCommand(a *app, flag *storeFlag) *cobra.Command {
+	var workspace string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:     "show --workspace W IMAGE",
+		Short:   "Show the references of an image and the secrets that serve them",
+		Example: "  beta9-credentials image show --workspace w1 3f2a9c1e",
+		Args:    exactly(1, "one image"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.inWorkspace(cmd, *flag, workspace, func(ctx context.Context, s workspaceStore) error {
+				image, err := s.Image(ctx, workspace, args[0])
+				if helpers.IsNotFound(err) {
+					return &exitError{exitNone, fmt.Errorf("the image %s of workspace %s has no references attached", args[0], workspace)}
+				}
+				if err != nil {
+					return err
+				}
+				t := attachment{app: a, store: s, workspace: workspace, image: image, getenv: func(string) string { return "" }}
+				stored, err := t.stored(ctx)
+				if err == nil {
+					_, _, err = t.plan(stored)
+				}
+				if err != nil {
+					return err
+				}
+				return t.print(asJSON)
+			})
+		},
+	}
+	workspaceFlag(cmd, &workspace)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func newImageDetachCommand(a *app, flag *storeFlag) *cobra.Command {
+	var workspace string
+	cmd := &cobra.Command{
+		Use:     "detach --workspace W IMAGE",
+		Short:   "Take the references of an image away",
+		Long:    "detach takes the references of an image away, so that the image gets no secret any more. The\nsecrets stay.",
+		Example: "  beta9-credentials image detach --workspace w1 3f2a9c1e",
+		Args:    exactly(1, "one image"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.inWorkspace(cmd, *flag, workspace, func(ctx context.Context, s workspaceStore) error {
+				if err := s.Attach(ctx, secrets.Image{Workspace: workspace, ID: args[0]}); err != nil {
+					return err
+				}
+				fmt.Fprintf(a.stdout, "Detached the image %s.\n", args[0])
+				return nil
+			})
+		},
+	}
+	workspaceFlag(cmd, &workspace)
+	return cmd
+}

@@ -1,0 +1,206 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/beam-cloud/docker-credential-beta9/secrets"
+)
+
+func newKeyCommand(a *app) *cobra.Command {
+	var flag storeFlag
+	cmd := &cobra.Command{
+		Use:   "key",
+		Short: "Make, use and retire the keys that seal a store",
+		Long: `key looks after the keyring of a store. The first key in it is the current one. To replace
+a key, make a new one and rotate:
+
+  beta9-credentials key new
+  beta9-credentials key rotate
+
+What is read and written meanwhile, by any process, goes on. Keep a copy of the keyring
+with each backup of the store: a backup opens with the keys of its time only.
+
+` + aboutStores,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	flag.add(cmd)
+	cmd.AddCommand(newKeyNewCommand(a, &flag), newKeyRotateCommand(a, &flag), newKeyListCommand(a, &flag))
+	return cmd
+}
+
+func newKeyNewCommand(a *app, flag *storeFlag) *cobra.Command {
+	return &cobra.Command{
+		Use:   "new",
+		Short: "Put a new key into the keyring",
+		Long: `new puts a key of 32 random bytes in front of those in the keyring, and makes the keyring
+when there is none. Nothing is sealed with the key before key rotate.`,
+		Example: "  beta9-credentials key new --keys /etc/beta9/secrets.keys",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			// Where the keys are told, it does not matter which store they are for.
+			at, err := a.address(*flag)
+			if err != nil {
+				return err
+			}
+			place, err := a.keyring(*flag, at)
+			if err != nil {
+				return err
+			}
+			key, err := secrets.NewKey()
+			if err != nil {
+				return err
+			}
+			err = place.change(cmd.Context(), func(keys []secrets.Key) ([]secrets.Key, error) {
+				return append([]secrets.Key{key}, keys...), nil
+			})
+			if err == nil {
+				fmt.Fprintf(a.stdout, "Put the key %s into %s.\n", key.ID(), place)
+			}
+			return err
+		},
+	}
+}
+
+func newKeyRotateCommand(a *app, flag *storeFlag) *cobra.Command {
+	var keep bool
+	cmd := &cobra.Command{
+		Use:   "rotate",
+		Short: "Seal everything with the current key, and retire the others",
+		Long: `rotate seals every secret of the store again that is not sealed with the current key of the
+keyring, and then takes the other keys out of the keyring. Readers and writers go on
+meanwhile. When it is interrupted, the next call goes on where it stopped. When a record
+does not open, no key is taken out.`,
+		Example: "  beta9-credentials key rotate",
+		Args:    noArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.rotate(cmd.Context(), *flag, keep) },
+	}
+	cmd.Flags().BoolVar(&keep, "keep", false, "leave the other keys in the keyring")
+	return cmd
+}
+
+func (a *app) rotate(ctx context.Context, flag storeFlag, keep bool) error {
+	s, err := a.open(ctx, flag)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	show, end := a.progress("sealing again")
+	count := 0
+	err = s.Rotate(ctx, func(done, total int) {
+		count = done
+		show(done, total)
+	})
+	end()
+	if err != nil {
+		return err
+	}
+	current, _, err := s.Keys(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stdout, "Sealed %d secrets again; all of them are sealed with the key %s.\n", count, current)
+	at, err := a.address(flag)
+	if err != nil {
+		return err
+	}
+	place, err := a.keyring(flag, at)
+	if err != nil || keep {
+		return err
+	}
+	return a.retire(ctx, place, current)
+}
+
+// retire takes every key but the current one out of the keyring.
+func (a *app) retire(ctx context.Context, place keyringPlace, current string) error {
+	ring, err := place.load(ctx)
+	if err != nil {
+		return err
+	}
+	var retired []string
+	for _, k := range ring.Keys() {
+		if k.ID() != current {
+			retired = append(retired, k.ID())
+		}
+	}
+	if len(retired) == 0 {
+		return nil
+	}
+	if place.variable != "" {
+		a.hint("nothing needs these keys any more, take them out of " + place.String() + ": " + strings.Join(retired, ", "))
+		return nil
+	}
+	// A key that somebody put in since is kept.
+	err = place.change(ctx, func(keys []secrets.Key) ([]secrets.Key, error) {
+		left := slices.DeleteFunc(keys, func(k secrets.Key) bool { return slices.Contains(retired, k.ID()) })
+		if len(left) == 0 {
+			return nil, errors.New("the keyring does not hold the key of the store any more")
+		}
+		return left, nil
+	})
+	if err == nil {
+		fmt.Fprintf(a.stdout, "Took out of %s: %s.\n", place, strings.Join(retired, ", "))
+	}
+	return err
+}
+
+func newKeyListCommand(a *app, flag *storeFlag) *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "Show the keys and what they seal",
+		Long: `list shows the id of each key, what it is, and how many secrets are sealed with it. Keys
+themselves are never shown.`,
+		Example: "  beta9-credentials key list",
+		Args:    noArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return a.listKeys(cmd.Context(), *flag) },
+	}
+}
+
+func (a *app) listKeys(ctx context.Context, flag storeFlag) error {
+	s, err := a.open(ctx, flag)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	at, err := a.address(flag)
+	if err != nil {
+		return err
+	}
+	place, err := a.keyring(flag, at)
+	if err != nil {
+		return err
+	}
+	ring, err := place.load(ctx)
+	if err != nil {
+		return err
+	}
+	writing, records, err := s.Keys(ctx)
+	if err != nil {
+		return err
+	}
+	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "KEY\tSECRETS\tSTATE")
+	for i, k := range ring.Keys() {
+		states := []string{}
+		if i == 0 {
+			states = append(states, "current")
+		}
+		if k.ID() == writing {
+			states = append(states, "used for writing")
+		}
+		fmt.Fprintf(w, "%s\t%d\t%s\n", k.ID(), records[k.ID()], strings.Join(states, ", "))
+		delete(records, k.ID())
+	}
+	for _, id := range slices.Sorted(maps.Keys(records)) {
+		fmt.Fprintf(w, "%s\t%d\tmissing\n", id, records[id])
+	}
+	return w.Flush()
+}

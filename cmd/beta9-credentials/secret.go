@@ -1,0 +1,329 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/beam-cloud/docker-credential-beta9/helpers"
+	"github.com/beam-cloud/docker-credential-beta9/secrets"
+	"github.com/beam-cloud/docker-credential-beta9/secrets/beta9"
+)
+
+func newSecretCommand(a *app) *cobra.Command {
+	var flag storeFlag
+	cmd := &cobra.Command{
+		Use:   "secret",
+		Short: "Store and look at the secrets of a workspace",
+		Long: `secret looks after what a workspace needs to log in to registries. Each secret is bound to
+one registry, or to a part of one, and is never used for another. Values are never shown
+and never taken from the command line.
+
+` + aboutStores,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	flag.add(cmd)
+	cmd.AddCommand(newSecretPutCommand(a, &flag), newSecretListCommand(a, &flag), newSecretShowCommand(a, &flag), newSecretRemoveCommand(a, &flag))
+	return cmd
+}
+
+// workspaceFlag adds the flag that says whose secrets or images a command is about.
+func workspaceFlag(cmd *cobra.Command, workspace *string) {
+	cmd.Flags().StringVar(workspace, "workspace", "", "the workspace; in Beta9's database its external id")
+}
+
+// inWorkspace opens the store for a command about a workspace.
+func (a *app) inWorkspace(cmd *cobra.Command, flag storeFlag, workspace string, do func(context.Context, workspaceStore) error) error {
+	if workspace == "" {
+		return usageError("%s needs a workspace: add --workspace", cmd.CommandPath())
+	}
+	if err := secrets.CheckName("workspace", workspace); err != nil {
+		return err
+	}
+	s, err := a.open(cmd.Context(), flag)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	return do(cmd.Context(), s)
+}
+
+func newSecretPutCommand(a *app, flag *storeFlag) *cobra.Command {
+	var workspace, registry string
+	var env []string
+	cmd := &cobra.Command{
+		Use:   "put --workspace W --registry HOST[/SCOPE] [--env KEY,...]",
+		Short: "Store the secret of a registry",
+		Long: `put stores what a workspace needs to log in to a registry, or to the repositories below a
+scope of it, and replaces what was stored for the same before.
+
+The values come from environment variables of this command, which --env names, or as
+JSON on stdin: {"KEY":"VALUE",...}, or a whole secret as Beta9 has them. Which keys a
+registry needs follows from its host; when one is missing, put says which.`,
+		Example: `  beta9-credentials secret put --workspace w1 --registry ghcr.io/acme --env GITHUB_TOKEN
+  beta9-credentials secret put --workspace w1 --registry registry.example.com < secret.json`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			r, t, err := a.lookup(registry)
+			if err == nil {
+				err = checkScope(r, registry)
+			}
+			if err != nil {
+				return err
+			}
+			m, err := a.material(r, t, env)
+			if err != nil {
+				return err
+			}
+			return a.inWorkspace(cmd, *flag, workspace, func(ctx context.Context, s workspaceStore) error {
+				return a.put(ctx, s, workspace, m)
+			})
+		},
+	}
+	workspaceFlag(cmd, &workspace)
+	cmd.Flags().StringVar(&registry, "registry", "", "host[:port] of the registry, with /scope for a part of it")
+	cmd.Flags().StringSliceVar(&env, "env", nil, "environment variables that hold the values, separated by commas")
+	return cmd
+}
+
+// material reads what is to be stored. A person who names a registry binds the values to it: no variable has to name it
+// again.
+func (a *app) material(r helpers.Registry, t helpers.Type, env []string) (helpers.Material, error) {
+	if len(env) == 0 {
+		if isTerminal(a.stdin) {
+			return helpers.Material{}, usageError("nothing to store: name environment variables with --env, or write JSON to stdin")
+		}
+		data, err := io.ReadAll(io.LimitReader(a.stdin, 2*helpers.MaxSecret+1))
+		if err != nil {
+			return helpers.Material{}, fmt.Errorf("the secret cannot be read from stdin: %w", err)
+		}
+		m, err := secrets.ParseBlob(data, r)
+		if err == nil && r.Scope() != "" {
+			m = m.WithScope(r.Scope())
+		}
+		return m, err
+	}
+	values := make(map[string]string, len(env))
+	for _, key := range env {
+		if values[key] = a.getenv(key); values[key] == "" {
+			return helpers.Material{}, helpers.Fail(helpers.BadMaterial, "the variable "+key+" is not set", "set it, or leave it out of --env")
+		}
+	}
+	m, err := helpers.NewMaterial(t, r, values)
+	if err != nil {
+		return m, err
+	}
+	for _, key := range env {
+		if m.Value(key) == "" {
+			return m, usageError("%s is not a key of %s registries, of which %s is one", key, t.Name, r.Identity())
+		}
+	}
+	return m.WithScope(r.Scope()), nil
+}
+
+func (a *app) put(ctx context.Context, s workspaceStore, workspace string, m helpers.Material) error {
+	next, err := secrets.New(workspace, m)
+	if err != nil {
+		return err
+	}
+	seen, err := s.Get(ctx, workspace, next.Name)
+	switch {
+	case err == nil && seen.Material.Fingerprint() == m.Fingerprint():
+		fmt.Fprintf(a.stdout, "The secret %s of %s holds this already, in version %d.\n", seen.Name, seen.Registry(), seen.Version)
+		return nil
+	case err != nil && !helpers.IsNotFound(err) && !errors.Is(err, secrets.ErrSealed):
+		return err
+	}
+	next.Version = seen.Version
+	done, err := s.Put(ctx, next)
+	if err == nil {
+		fmt.Fprintf(a.stdout, "Stored the secret %s of %s, version %d.\n", done.Name, done.Registry(), done.Version)
+	}
+	return err
+}
+
+// A secretView is what is shown of a secret. Its JSON is part of the command's interface.
+type secretView struct {
+	Workspace string        `json:"workspace"`
+	Name      string        `json:"name"`
+	Registry  string        `json:"registry"`
+	Scope     helpers.Scope `json:"scope,omitempty"`
+	Type      string        `json:"type"`
+	Keys      []string      `json:"keys"` // their names
+	Version   int64         `json:"version"`
+	Created   time.Time     `json:"created_at"`
+	Updated   time.Time     `json:"updated_at"`
+}
+
+func viewOf(s secrets.Secret) secretView {
+	return secretView{
+		Workspace: s.Workspace, Name: s.Name, Registry: s.Material.Registry().Identity(), Scope: s.Material.Scope(),
+		Type: s.Material.Type(), Keys: s.Material.Keys(), Version: s.Version, Created: s.Created, Updated: s.Updated,
+	}
+}
+
+// printJSON prints a value of the command's interface.
+func (a *app) printJSON(v any) error {
+	enc := json.NewEncoder(a.stdout)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+func newSecretListCommand(a *app, flag *storeFlag) *cobra.Command {
+	var workspace string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:     "list --workspace W",
+		Short:   "List the secrets of a workspace",
+		Long:    "list shows the secrets of a workspace, without their values. A record that does not open is\nnamed on stderr, and makes the exit code 1.",
+		Example: "  beta9-credentials secret list --workspace w1",
+		Args:    noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.inWorkspace(cmd, *flag, workspace, func(ctx context.Context, s workspaceStore) error {
+				list, broken := s.List(ctx, workspace)
+				if broken != nil && !errors.Is(broken, secrets.ErrSealed) {
+					return broken
+				}
+				slices.SortStableFunc(list, func(a, b secrets.Secret) int { return strings.Compare(a.Registry().String(), b.Registry().String()) })
+				return errors.Join(a.printSecrets(list, asJSON), broken)
+			})
+		},
+	}
+	workspaceFlag(cmd, &workspace)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func (a *app) printSecrets(list []secrets.Secret, asJSON bool) error {
+	views := make([]secretView, 0, len(list))
+	for _, s := range list {
+		views = append(views, viewOf(s))
+	}
+	if asJSON {
+		return a.printJSON(views)
+	}
+	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "REGISTRY\tTYPE\tNAME\tVERSION\tUPDATED")
+	for i, v := range views {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\n", list[i].Registry(), v.Type, v.Name, v.Version, v.Updated.Format(time.RFC3339))
+	}
+	return w.Flush()
+}
+
+func newSecretShowCommand(a *app, flag *storeFlag) *cobra.Command {
+	var workspace string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:     "show --workspace W HOST[/SCOPE]",
+		Short:   "Show a secret without its values",
+		Example: "  beta9-credentials secret show --workspace w1 ghcr.io/acme",
+		Args:    exactly(1, "one registry, with its scope, or the name of a secret"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.inWorkspace(cmd, *flag, workspace, func(ctx context.Context, s workspaceStore) error {
+				found, err := a.find(ctx, s, workspace, args[0])
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return a.printJSON(viewOf(found))
+				}
+				return a.printSecret(found)
+			})
+		},
+	}
+	workspaceFlag(cmd, &workspace)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func (a *app) printSecret(s secrets.Secret) error {
+	v := viewOf(s)
+	w := tabwriter.NewWriter(a.stdout, 0, 0, 2, ' ', 0)
+	for _, line := range [][2]string{
+		{"name", v.Name}, {"workspace", v.Workspace}, {"registry", v.Registry}, {"scope", string(v.Scope)}, {"type", v.Type},
+		{"version", fmt.Sprint(v.Version)}, {"created", v.Created.Format(time.RFC3339)}, {"updated", v.Updated.Format(time.RFC3339)},
+	} {
+		if line[1] != "" {
+			fmt.Fprintf(w, "%s\t%s\n", line[0], line[1])
+		}
+	}
+	for _, key := range v.Keys {
+		fmt.Fprintf(w, "%s\t[redacted]\n", key)
+	}
+	return w.Flush()
+}
+
+// find returns the secret of a registry, or of a name.
+func (a *app) find(ctx context.Context, s workspaceStore, workspace, text string) (secrets.Secret, error) {
+	name, err := secretName(text)
+	if err != nil {
+		return secrets.Secret{}, err
+	}
+	found, err := s.Get(ctx, workspace, name)
+	if helpers.IsNotFound(err) {
+		return found, &exitError{exitNone, fmt.Errorf("the workspace %s has no secret of %s", workspace, text)}
+	}
+	return found, err
+}
+
+// secretName returns the name of the secret that a person named by its registry, or by its name.
+func secretName(text string) (string, error) {
+	if strings.HasPrefix(text, secrets.NamePrefix) || strings.HasPrefix(text, beta9.OldPrefix) {
+		return text, nil
+	}
+	r, err := helpers.ParseServerURL(text)
+	if err != nil {
+		return "", usageError("%q is not a registry: %w", text, err)
+	}
+	return secrets.Name(r, r.Scope()), checkScope(r, text)
+}
+
+// checkScope refuses a registry whose scope cannot be one. Elsewhere such a path counts as none, but what is bound to
+// a part of a registry must not become the whole registry's.
+func checkScope(r helpers.Registry, text string) error {
+	if _, rest, ok := strings.Cut(text, "://"); ok {
+		text = rest
+	}
+	_, path, _ := strings.Cut(strings.TrimLeft(text, "/"), "/")
+	path = strings.Trim(path, "/")
+	if path == "" || path == "v1" || path == "v2" || r.Scope() != "" {
+		return nil
+	}
+	return usageError("what follows %s is not a scope: a scope is a repository or the first parts of one, in lower case", r.Identity())
+}
+
+func newSecretRemoveCommand(a *app, flag *storeFlag) *cobra.Command {
+	var workspace string
+	cmd := &cobra.Command{
+		Use:     "rm --workspace W HOST[/SCOPE]",
+		Short:   "Remove a secret",
+		Long:    "rm removes a secret. Images that need it stay attached: they are without it until it is stored\nagain.",
+		Example: "  beta9-credentials secret rm --workspace w1 ghcr.io/acme",
+		Args:    exactly(1, "one registry, with its scope, or the name of a secret"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.inWorkspace(cmd, *flag, workspace, func(ctx context.Context, s workspaceStore) error {
+				found, err := a.find(ctx, s, workspace, args[0])
+				if err != nil && !errors.Is(err, secrets.ErrSealed) {
+					return err
+				}
+				if err := s.Delete(ctx, workspace, found.Name, found.Version); err != nil {
+					return err
+				}
+				fmt.Fprintf(a.stdout, "Removed the secret %s.\n", found.Name)
+				return nil
+			})
+		},
+	}
+	workspaceFlag(cmd, &workspace)
+	return cmd
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/beam-cloud/docker-credential-beta9/internal/registrytest"
+	"github.com/beam-cloud/docker-credential-beta9/secrets/secretstest"
+)
+
+// runStoreScripts runs the scripts of a folder with these variables.
+func runStoreScripts(t *testing.T, dir string, variables map[string]string) {
+	t.Helper()
+	testscript.Run(t, testscript.Params{
+		Dir: dir,
+		Setup: func(env *testscript.Env) error {
+			home := filepath.Join(env.WorkDir, "home")
+			env.Setenv("HOME", home)
+			for name, value := range maps.All(variables) {
+				env.Setenv(name, value)
+			}
+			return os.Mkdir(home, 0o700)
+		},
+		RequireExplicitExec: true,
+	})
+}
+
+// TestCheck attaches images of two registries that ask who is there: GOOD has what the scripts attach, and accepts the
+// account robot for a part of it; GONE is not up.
+func TestCheck(t *testing.T) {
+	bin := filepath.Join(t.TempDir(), "bin")
+	if err := os.Mkdir(bin, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	build := exec.Command("go", "build", "-o", bin, "../docker-credential-beta9-generic")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	options := registrytest.Options{
+		Auth:     registrytest.Bearer,
+		Accounts: map[string]string{"robot": "not-a-password", "pusher": "nor-this"},
+		Reach:    map[string][]string{"robot": {"acme"}},
+	}
+	bearer := registrytest.Start(t, options)
+	options.Auth = registrytest.Basic
+	basic := registrytest.Start(t, options)
+	for _, reg := range []*registrytest.Registry{bearer, basic} {
+		for _, repository := range []string{"acme/app:1", "other/app:1"} {
+			if _, err := reg.Push(repository, registrytest.SmallImage(t)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	gone := registrytest.Start(t, registrytest.Options{})
+	gone.Close()
+	runStoreScripts(t, "testdata/check", map[string]string{
+		"BIN": bin, "BEARER": bearer.Name(), "BASIC": basic.Name(), "GONE": gone.Name(),
+	})
+}
+
+// TestDatabases uses the stores in PostgreSQL: STORE, an empty database, and BETA9, one of Beta9's with a workspace and
+// an image in it.
+func TestDatabases(t *testing.T) {
+	cluster := secretstest.NewCluster(t)
+	tables, err := os.ReadFile("../../secrets/beta9/testdata/schema.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := cluster.Database(t)
+	secretstest.Execute(t, address, string(tables)+`;
+INSERT INTO workspace (external_id, name, signing_key)
+VALUES ('7d444840-9dc0-41d1-b245-5ffdce74fad2', 'acme', 'sk_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=');
+INSERT INTO image (image_id, clip_version) VALUES ('3f2a9c1e', 2);`)
+	runStoreScripts(t, "testdata/database", map[string]string{
+		"STORE": cluster.Database(t), "BETA9": fmt.Sprint("beta9+", address), "NEITHER": fmt.Sprint("beta9+", cluster.Database(t)),
+	})
+}
