@@ -55,7 +55,10 @@ var arrows = []arrow{
 	{"secrets/secretstest", []string{"helpers", "secrets", "internal/needs", "internal/file/filetest"}, anything}, // the suite of the stores
 	{"secrets/...", []string{"helpers", "secrets", "secrets/internal/..."}, anything},
 
+	{"provider/workertest", []string{"..."}, anything}, // what a worker does, on the real CLIP
+
 	{"conformance", []string{"helpers", "internal/needs"}, none},
+	{"docs", []string{"..."}, anything}, // the test that types what the pages say
 }
 
 // light are the commands that a client waits for at every pull, and never link what opens a socket.

@@ -4,7 +4,6 @@ package main
 import (
 	"os"
 
-	"github.com/beam-cloud/docker-credential-beta9/helpers"
 	"github.com/beam-cloud/docker-credential-beta9/helpers/acr"
 	"github.com/beam-cloud/docker-credential-beta9/internal/serve"
 )
@@ -12,7 +11,7 @@ import (
 func main() {
 	os.Exit(serve.Main(serve.Kind{
 		Type:      "acr",
-		Exchanger: func(m helpers.Machine) helpers.Exchanger { return acr.New(m.Getenv) },
+		Exchanger: acr.New,
 		Keep:      acr.Keep,
 		Share:     acr.Share,
 		Ambient:   acr.Ambient,

@@ -4,7 +4,6 @@ package main
 import (
 	"os"
 
-	"github.com/beam-cloud/docker-credential-beta9/helpers"
 	"github.com/beam-cloud/docker-credential-beta9/helpers/ecr"
 	"github.com/beam-cloud/docker-credential-beta9/internal/serve"
 )
@@ -12,7 +11,7 @@ import (
 func main() {
 	os.Exit(serve.Main(serve.Kind{
 		Type:      "ecr",
-		Exchanger: func(m helpers.Machine) helpers.Exchanger { return ecr.Exchanger{Machine: m} },
+		Exchanger: ecr.New,
 		Keep:      ecr.Keep,
 		Share:     ecr.Share,
 		Ambient:   ecr.Ambient,

@@ -4,7 +4,6 @@ package main
 import (
 	"os"
 
-	"github.com/beam-cloud/docker-credential-beta9/helpers"
 	"github.com/beam-cloud/docker-credential-beta9/helpers/gcr"
 	"github.com/beam-cloud/docker-credential-beta9/internal/serve"
 )
@@ -12,7 +11,7 @@ import (
 func main() {
 	os.Exit(serve.Main(serve.Kind{
 		Type:      "gcr",
-		Exchanger: func(m helpers.Machine) helpers.Exchanger { return gcr.New(m.Getenv) },
+		Exchanger: gcr.New,
 		Keep:      gcr.Keep,
 		Share:     gcr.Share,
 		Ambient:   gcr.Ambient,

@@ -82,7 +82,7 @@ func TestExchange(t *testing.T) {
 			"a domain, signed for": material(t, c.host, certificateKey, pem, tenantKey, "contoso.example"),
 		} {
 			before := time.Now()
-			got, err := New(proxy.Getenv).Exchange(t.Context(), registry(t, c.host), m)
+			got, err := New(helpers.Machine{Getenv: proxy.Getenv}).Exchange(t.Context(), registry(t, c.host), m)
 			if err != nil {
 				t.Errorf("%s, %s: %v", c.host, name, err)
 				continue
@@ -113,7 +113,7 @@ func TestExchangeTokenPair(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := New(proxy.Getenv).Exchange(t.Context(), registry(t, host), m)
+	got, err := New(helpers.Machine{Getenv: proxy.Getenv}).Exchange(t.Context(), registry(t, host), m)
 	if err != nil || got.Username() != "puller" || got.Secret() != value || !got.ExpiresAt().IsZero() {
 		t.Errorf("got %q until %v, %v", got.Username(), got.ExpiresAt(), err)
 	}
@@ -137,10 +137,10 @@ func TestExchangeWrongHost(t *testing.T) {
 		if r.Identity() == host {
 			continue // another spelling of it, which is what the canonical form is for
 		}
-		if _, err := New(proxy.Getenv).Exchange(t.Context(), r, material(t, at, secretKey, value)); !errors.Is(err, helpers.WrongHost) {
+		if _, err := New(helpers.Machine{Getenv: proxy.Getenv}).Exchange(t.Context(), r, material(t, at, secretKey, value)); !errors.Is(err, helpers.WrongHost) {
 			t.Errorf("%s: got %v, want %s", at, err, helpers.WrongHost)
 		}
-		if _, err := New(proxy.Getenv).Exchange(t.Context(), r, material(t, host, secretKey, value)); !errors.Is(err, helpers.WrongHost) {
+		if _, err := New(helpers.Machine{Getenv: proxy.Getenv}).Exchange(t.Context(), r, material(t, host, secretKey, value)); !errors.Is(err, helpers.WrongHost) {
 			t.Errorf("%s with material of %s: got %v, want %s", at, host, err, helpers.WrongHost)
 		}
 	}
@@ -173,7 +173,7 @@ func TestExchangeRefuses(t *testing.T) {
 		"a certificate that expired": {certificateKey, expired, tenant, helpers.ExpiredIdentity, "expired on 2020-01-02"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := New(proxy.Getenv).Exchange(t.Context(), registry(t, host), material(t, host, c.key, c.value, tenantKey, c.tenant))
+			_, err := New(helpers.Machine{Getenv: proxy.Getenv}).Exchange(t.Context(), registry(t, host), material(t, host, c.key, c.value, tenantKey, c.tenant))
 			if !errors.Is(err, c.reason) {
 				t.Fatalf("got %v, want %s", err, c.reason)
 			}
@@ -188,7 +188,7 @@ func TestExchangeRefuses(t *testing.T) {
 	for _, key := range []string{"AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_FEDERATED_TOKEN_FILE"} {
 		m, err := helpers.NewMaterial(row, registry(t, host), map[string]string{tenantKey: tenant, clientKey: client, key: "/etc/shadow"})
 		if err == nil {
-			_, err = New(proxy.Getenv).Exchange(t.Context(), registry(t, host), m)
+			_, err = New(helpers.Machine{Getenv: proxy.Getenv}).Exchange(t.Context(), registry(t, host), m)
 		}
 		if !errors.Is(err, helpers.BadMaterial) {
 			t.Errorf("material that names a file in %s: got %v, want %s", key, err, helpers.BadMaterial)
@@ -237,7 +237,7 @@ func TestFaults(t *testing.T) {
 				cloud.Order(at, c.fault)
 				ctx, cancel := context.WithTimeout(t.Context(), c.patience)
 				defer cancel()
-				got, err := New(proxy.Getenv).Exchange(ctx, registry(t, host), material(t, host, secretKey, value))
+				got, err := New(helpers.Machine{Getenv: proxy.Getenv}).Exchange(ctx, registry(t, host), material(t, host, secretKey, value))
 				if helpers.ReasonOf(err) != c.reason || (err == nil) == got.IsZero() {
 					t.Errorf("got %v, want %q", err, c.reason)
 				}
@@ -310,7 +310,7 @@ func TestDenied(t *testing.T) {
 			t.Parallel()
 			cloud, proxy, app := newCloud(t)
 			m := material(t, host, c.change(t, cloud, app)...)
-			_, err := New(proxy.Getenv).Exchange(t.Context(), registry(t, host), m)
+			_, err := New(helpers.Machine{Getenv: proxy.Getenv}).Exchange(t.Context(), registry(t, host), m)
 			if !errors.Is(err, c.reason) {
 				t.Fatalf("got %v, want %s", err, c.reason)
 			}
@@ -335,7 +335,7 @@ func TestClockIsOff(t *testing.T) {
 			cloud, proxy, app := newCloud(t)
 			pem, der, public := newCertificate(t, 1, time.Now().Add(72*time.Hour))
 			cloud.SetCertificate(t, app, der, public)
-			e := New(proxy.Getenv)
+			e := New(helpers.Machine{Getenv: proxy.Getenv}).(*Exchanger)
 			now := time.Now().Add(off)
 			e.service.now = func() time.Time { return now }
 			got, err := e.Exchange(t.Context(), registry(t, host), material(t, host, certificateKey, pem))

@@ -59,7 +59,7 @@ func TestKeep(t *testing.T) {
 			}
 			got := kept.Credential
 			if !kept.Material.IsZero() {
-				if got, err = New(func(string) string { return "" }).Exchange(t.Context(), registry(t, host), kept.Material); err != nil {
+				if got, err = New(helpers.Machine{Getenv: func(string) string { return "" }}).Exchange(t.Context(), registry(t, host), kept.Material); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -33,6 +33,9 @@ const (
 // and no proxy, and trusts the system's certificates.
 type Exchanger struct{ Machine helpers.Machine }
 
+// New returns the exchanger of a machine.
+func New(m helpers.Machine) helpers.Exchanger { return Exchanger{Machine: m} }
+
 // Exchange asks ECR for a token. For ECR Public, which serves anonymous clients too, a token that cannot be had is
 // [helpers.ErrNotFound]; any other error is a [*helpers.Failure].
 func (e Exchanger) Exchange(ctx context.Context, r helpers.Registry, m helpers.Material) (helpers.Credential, error) {

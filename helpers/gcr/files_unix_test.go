@@ -36,13 +36,13 @@ func TestTenantNamesFilesAndAddresses(t *testing.T) {
 			"to elsewhere": alter(t, federated, map[string]any{"token_url": foreign.URL, "service_account_impersonation_url": foreign.URL}),
 		} {
 			m := material(t, host, "GOOGLE_APPLICATION_CREDENTIALS_JSON", text)
-			if _, err := New(proxy.Getenv).Exchange(t.Context(), registry(t, host), m); !errors.Is(err, helpers.BadMaterial) {
+			if _, err := New(helpers.Machine{Getenv: proxy.Getenv}).Exchange(t.Context(), registry(t, host), m); !errors.Is(err, helpers.BadMaterial) {
 				t.Errorf("%s, %s: got %v, want %s", name, kind, err, helpers.BadMaterial)
 			}
 		}
 	}
 	for _, key := range []string{"GCP_SERVICE_ACCOUNT_JSON", "GOOGLE_APPLICATION_CREDENTIALS_JSON", "GOOGLE_APPLICATION_CREDENTIALS"} {
-		if _, err := New(proxy.Getenv).Exchange(t.Context(), registry(t, host), material(t, host, key, pipe)); !errors.Is(err, helpers.BadMaterial) {
+		if _, err := New(helpers.Machine{Getenv: proxy.Getenv}).Exchange(t.Context(), registry(t, host), material(t, host, key, pipe)); !errors.Is(err, helpers.BadMaterial) {
 			t.Errorf("%s with a path: got %v, want %s", key, err, helpers.BadMaterial)
 		}
 	}

@@ -25,9 +25,10 @@ const (
 // Exchanger is the [helpers.Exchanger] of Google's registries. [New] makes one. It is safe for concurrent use.
 type Exchanger struct{ service *service }
 
-// New returns an exchanger that finds proxies and certificates in an environment, see [upstream.Options].
-func New(getenv func(string) string) *Exchanger {
-	return &Exchanger{&service{client: upstream.New(upstream.Options{Getenv: getenv}), now: time.Now}}
+// New returns an exchanger that takes proxies and certificates from the machine's environment, see [upstream.Options],
+// and nothing else of the machine.
+func New(m helpers.Machine) helpers.Exchanger {
+	return &Exchanger{&service{client: upstream.New(upstream.Options{Getenv: m.Getenv}), now: time.Now}}
 }
 
 // Exchange makes an access token. An access token that is material itself is handed on, and when it ends is not known.

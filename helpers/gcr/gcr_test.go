@@ -61,7 +61,7 @@ func TestExchange(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			before := time.Now()
-			got, err := New(proxy.Getenv).Exchange(t.Context(), registry(t, host), material(t, host, c.key, c.value))
+			got, err := New(helpers.Machine{Getenv: proxy.Getenv}).Exchange(t.Context(), registry(t, host), material(t, host, c.key, c.value))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -83,12 +83,12 @@ func TestExchange(t *testing.T) {
 func TestExchangeAccessToken(t *testing.T) {
 	t.Parallel()
 	_, proxy := newCloud(t)
-	got, err := New(proxy.Getenv).Exchange(t.Context(), registry(t, "gcr.io"), material(t, "gcr.io", tokenKey, "ya29.not-a-token"))
+	got, err := New(helpers.Machine{Getenv: proxy.Getenv}).Exchange(t.Context(), registry(t, "gcr.io"), material(t, "gcr.io", tokenKey, "ya29.not-a-token"))
 	if err != nil || got.Username() != username || got.Secret() != "ya29.not-a-token" || !got.ExpiresAt().IsZero() {
 		t.Errorf("got %q, %q until %v, %v", got.Username(), got.Secret(), got.ExpiresAt(), err)
 	}
 	for _, bad := range []string{"ya29.canary\r\nX-Header: 1", "ya29.canary with spaces", "ya29.canary\n", "canary\u00e9"} {
-		_, err := New(proxy.Getenv).Exchange(t.Context(), registry(t, "gcr.io"), material(t, "gcr.io", tokenKey, bad))
+		_, err := New(helpers.Machine{Getenv: proxy.Getenv}).Exchange(t.Context(), registry(t, "gcr.io"), material(t, "gcr.io", tokenKey, bad))
 		if !errors.Is(err, helpers.BadMaterial) {
 			t.Errorf("%q: got %v, want %s", bad, err, helpers.BadMaterial)
 		}
@@ -111,7 +111,7 @@ func TestExchangeWrongHost(t *testing.T) {
 		{"myreg.azurecr.io", "myreg.azurecr.io"},
 		{"mirror.gcr.io", "mirror.gcr.io"},
 	} {
-		_, err := New(proxy.Getenv).Exchange(t.Context(), registry(t, c.asked), material(t, c.bound, "GCP_SERVICE_ACCOUNT_JSON", key))
+		_, err := New(helpers.Machine{Getenv: proxy.Getenv}).Exchange(t.Context(), registry(t, c.asked), material(t, c.bound, "GCP_SERVICE_ACCOUNT_JSON", key))
 		if !errors.Is(err, helpers.WrongHost) {
 			t.Errorf("material of %s for %s: got %v, want %s", c.bound, c.asked, err, helpers.WrongHost)
 		}
@@ -143,7 +143,7 @@ func TestEndpointsArePinned(t *testing.T) {
 		"token_url": foreign.URL, "auth_provider_x509_cert_url": foreign.URL, "client_x509_cert_url": foreign.URL,
 	}
 	for principal, text := range map[string]string{puller: cloud.ServiceAccount(t, puller, 0), person: cloud.User(t, person)} {
-		got, err := New(proxy.Getenv).Exchange(t.Context(), registry(t, host),
+		got, err := New(helpers.Machine{Getenv: proxy.Getenv}).Exchange(t.Context(), registry(t, host),
 			material(t, host, "GCP_SERVICE_ACCOUNT_JSON", alter(t, text, fields)))
 		if who, ok := cloud.Principal(got.Secret()); err != nil || !ok || who != principal {
 			t.Errorf("%s: got a token of %q, %v", principal, who, err)
@@ -199,7 +199,7 @@ func TestExchangeRefuses(t *testing.T) {
 		"a login without a client's.": {alter(t, user, map[string]any{"client_secret": nil}), "has no client_secret"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := New(proxy.Getenv).Exchange(t.Context(), registry(t, host), material(t, host, "GCP_SERVICE_ACCOUNT_JSON", c.text))
+			_, err := New(helpers.Machine{Getenv: proxy.Getenv}).Exchange(t.Context(), registry(t, host), material(t, host, "GCP_SERVICE_ACCOUNT_JSON", c.text))
 			if !errors.Is(err, helpers.BadMaterial) {
 				t.Fatalf("got %v, want %s", err, helpers.BadMaterial)
 			}
@@ -258,7 +258,7 @@ func TestTokenServiceFaults(t *testing.T) {
 			cloud.Order(google.OAuth2, c.fault)
 			ctx, cancel := context.WithTimeout(t.Context(), c.patience)
 			defer cancel()
-			got, err := New(proxy.Getenv).Exchange(ctx, registry(t, host), m)
+			got, err := New(helpers.Machine{Getenv: proxy.Getenv}).Exchange(ctx, registry(t, host), m)
 			if helpers.ReasonOf(err) != c.reason || (err == nil) == got.IsZero() {
 				t.Errorf("got %v and %v, want %q", got.IsZero(), err, c.reason)
 			}
@@ -278,7 +278,7 @@ func TestLongLivesAreNotBelieved(t *testing.T) {
 	cloud, proxy := newCloud(t)
 	m := material(t, host, "GCP_SERVICE_ACCOUNT_JSON", cloud.ServiceAccount(t, puller, 0))
 	cloud.Order(google.OAuth2, cloudtest.Status(200, `{"access_token":"ya29.x","expires_in":9223372036854775807}`))
-	got, err := New(proxy.Getenv).Exchange(t.Context(), registry(t, host), m)
+	got, err := New(helpers.Machine{Getenv: proxy.Getenv}).Exchange(t.Context(), registry(t, host), m)
 	if err != nil || got.ExpiresAt().After(time.Now().Add(longestLife)) {
 		t.Errorf("got a token until %v, %v", got.ExpiresAt(), err)
 	}
@@ -319,7 +319,7 @@ func TestEndedIdentities(t *testing.T) {
 			t.Parallel()
 			cloud, proxy := newCloud(t)
 			text := c.end(t, cloud)
-			_, err := New(proxy.Getenv).Exchange(t.Context(), registry(t, host), material(t, host, "GCP_SERVICE_ACCOUNT_JSON", text))
+			_, err := New(helpers.Machine{Getenv: proxy.Getenv}).Exchange(t.Context(), registry(t, host), material(t, host, "GCP_SERVICE_ACCOUNT_JSON", text))
 			if !errors.Is(err, c.reason) || !strings.Contains(helpers.HintOf(err), c.hint) {
 				t.Errorf("got %v with the hint %q, want %s and %q", err, helpers.HintOf(err), c.reason, c.hint)
 			}
@@ -337,7 +337,7 @@ func TestClockIsOff(t *testing.T) {
 		t.Run(off.String(), func(t *testing.T) {
 			t.Parallel()
 			cloud, proxy := newCloud(t)
-			e := New(proxy.Getenv)
+			e := New(helpers.Machine{Getenv: proxy.Getenv}).(*Exchanger)
 			now := time.Now().Add(off)
 			e.service.now = func() time.Time { return now }
 			got, err := e.Exchange(t.Context(), registry(t, host),

@@ -49,7 +49,7 @@ func TestKeep(t *testing.T) {
 			if !c.kept {
 				return
 			}
-			got, err := New(proxy.Getenv).Exchange(t.Context(), registry(t, host), kept.Material)
+			got, err := New(helpers.Machine{Getenv: proxy.Getenv}).Exchange(t.Context(), registry(t, host), kept.Material)
 			if who, ok := cloud.Principal(got.Secret()); err != nil || !ok || who != puller {
 				t.Errorf("what was kept makes a token of %q, %v", who, err)
 			}
