@@ -1,48 +1,26 @@
 package conformance
 
 import (
-	"fmt"
+	"cmp"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"testing"
+
+	"github.com/beam-cloud/docker-credential-beta9/internal/commands"
 )
 
 func TestMain(m *testing.M) {
-	var err error
-	built, err = os.MkdirTemp("", "conformance-helpers-")
-	if err == nil {
-		err = os.Chmod(built, 0o755) // some cases run a helper as another user
-	}
-	code := 1
-	if err == nil {
-		code = m.Run()
-	} else {
-		fmt.Fprintln(os.Stderr, err)
-	}
-	os.RemoveAll(built)
-	os.Exit(code)
+	os.Exit(commands.Main(m, "./testdata/docker-credential-reference", "./testdata/docker-credential-faulty"))
 }
 
-// built is the folder of the helpers that were built for the tests.
-var built string
-
-// build builds commands into the folder.
-func build(t *testing.T, packages ...string) {
+// executable is the path of a command that was built for the tests.
+func executable(t *testing.T, name string) string {
 	t.Helper()
-	cmd := exec.Command("go", append([]string{"build", "-trimpath", "-o", built + string(filepath.Separator)}, packages...)...)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("go build %q: %v\n%s", packages, err, out)
-	}
-}
-
-func executable(name string) string {
 	if runtime.GOOS == "windows" {
 		name += ".exe"
 	}
-	return filepath.Join(built, name)
+	return filepath.Join(commands.Folder(t), name)
 }
 
 // ours are the helpers of this project.
@@ -81,12 +59,23 @@ var ours = []struct {
 }
 
 func TestOurHelpers(t *testing.T) {
-	build(t, "../cmd/docker-credential-...")
 	for _, h := range ours {
-		h.Path = executable(h.name)
-		if _, err := os.Stat(h.Path); err != nil {
-			continue // not a command of this project yet
-		}
+		h.Path = executable(t, h.name)
 		t.Run(h.name+" for "+h.Host, func(t *testing.T) { Run(t, h.Helper) })
 	}
+}
+
+// TestAnotherHelper runs the suite on a helper that the environment names:
+//
+//	BETA9_CONFORMANCE_HELPER=/usr/bin/docker-credential-pass BETA9_CONFORMANCE_HELPER_HOST=registry.example.com \
+//		go test -run AnotherHelper ./conformance
+//
+// It is taken for one that stores logins of every host.
+func TestAnotherHelper(t *testing.T) {
+	path := os.Getenv("BETA9_CONFORMANCE_HELPER")
+	if path == "" {
+		return // there is nothing to be had that would make this test run: it is for whoever wants to know
+	}
+	host := cmp.Or(os.Getenv("BETA9_CONFORMANCE_HELPER_HOST"), "registry.example.com")
+	Run(t, Helper{Path: path, Host: host, Static: true})
 }

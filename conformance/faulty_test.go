@@ -3,7 +3,6 @@ package conformance
 import (
 	"encoding/json"
 	"errors"
-	"io/fs"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -84,11 +83,17 @@ var computingFaults = []struct {
 // faulty is the helper with a fault, which it takes from the name of its folder.
 func faulty(t *testing.T, fault string) Helper {
 	t.Helper()
-	path := filepath.Join(built, "faults", fault, "docker-credential-faulty")
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	folder, err := os.MkdirTemp("", "faulty-")
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Link(executable("docker-credential-faulty"), path); err != nil && !errors.Is(err, fs.ErrExist) {
+	t.Cleanup(func() { os.RemoveAll(folder) })
+	path := filepath.Join(folder, fault, "docker-credential-faulty")
+	// Some cases run the helper as another user.
+	if err := errors.Join(os.Chmod(folder, 0o755), os.Mkdir(filepath.Dir(path), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Link(executable(t, "docker-credential-faulty"), path); err != nil {
 		t.Fatal(err)
 	}
 	return Helper{Path: path, Host: "ghcr.io", Hosts: []string{"docker.pkg.github.com"}, OtherHost: "quay.io", Static: true}
@@ -105,8 +110,8 @@ func computing(t *testing.T, fault string) Helper {
 // Every case is able to fail: a helper with the fault that it is for does not pass it, and the same helper without any
 // fault passes all of them.
 func TestEveryFaultIsFound(t *testing.T) {
-	build(t, "./testdata/docker-credential-faulty")
 	t.Run("none", func(t *testing.T) {
+		t.Parallel()
 		for _, f := range append(Check(faulty(t, "none")), Check(computing(t, "none"))...) {
 			t.Errorf("%s: %s", f.Case, f.Saw)
 		}

@@ -20,8 +20,8 @@ var referenceFaults = map[string]string{
 
 // The suite finds the faults that the reference implementation is known for.
 func TestTheFaultsOfTheReferenceAreFound(t *testing.T) {
-	build(t, "./testdata/docker-credential-reference")
-	h := Helper{Path: executable("docker-credential-reference"), Host: "ghcr.io", Hosts: []string{"docker.pkg.github.com"}, OtherHost: "quay.io", Static: true}
+	t.Parallel()
+	h := Helper{Path: executable(t, "docker-credential-reference"), Host: "ghcr.io", Hosts: []string{"docker.pkg.github.com"}, OtherHost: "quay.io", Static: true}
 	found := map[string][]string{}
 	for _, f := range Check(h) {
 		found[f.Case] = append(found[f.Case], f.Saw)

@@ -37,6 +37,9 @@ func Main(m *testing.M, besides ...string) int {
 	folder, failure = os.MkdirTemp("", "commands-")
 	if failure == nil {
 		defer os.RemoveAll(folder)
+		failure = os.Chmod(folder, 0o755) // some tests run a command as another user
+	}
+	if failure == nil {
 		failure = build(folder, besides...)
 	}
 	return m.Run()
