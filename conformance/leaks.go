@@ -59,6 +59,8 @@ func leaks(p *probe) {
 		working["get"] = call("get", p.Host)
 		working["get with a user"] = call("get", "https://user:"+in+"@"+p.Host)
 		working["list"] = call("list", "")
+		working["store with a user"] = call("store", loginJSON("https://user:"+in+"@"+p.Host, p.Username, planted["store"]))
+		p.hides(planted, "list of a login with a user in its server URL", "stdout", call("list", "").stdout)
 		p.hides(planted, "list", "stdout", working["list"].stdout)
 		p.searchFiles(planted)
 		working["erase"] = call("erase", p.Host)
