@@ -59,10 +59,14 @@ func NewLogin(serverURL, username, secret string) (Login, error) {
 	case len(secret) > MaxSecret:
 		return Login{}, Fail(BadRequest, "the secret is larger than 1 MiB", "")
 	}
+	if r.userinfo {
+		serverURL = r.ServerURL()
+	}
 	return Login{l: hide(login{serverURL, username, secret, r})}, nil
 }
 
-// ServerURL returns the server URL as the client spelled it.
+// ServerURL returns the server URL as the client spelled it, or the registry's own where a user and perhaps a password stood
+// in it: it is listed, and is no place for a secret.
 func (l Login) ServerURL() string { return l.l.get().serverURL }
 
 // Registry returns the registry that the server URL stands for.

@@ -12,7 +12,8 @@ import (
 //
 //	1 byte    version, 1
 //	4 bytes   length of the head, big-endian
-//	n bytes   head: a sealed box with the length of the server URL as 4 bytes, the server URL, the user name
+//	n bytes   head: a sealed box with the length of the server URL as 4 bytes, the server URL, the user name; no user name
+//	          where it is the secret, which some services ask for
 //	rest      body: a sealed box with the secret
 //
 // Both boxes are sealed for the file's name, which stands for the type and the registry, and the body for its head as
@@ -44,13 +45,17 @@ var (
 type Head struct {
 	// ServerURL is the server URL as the client spelled it.
 	ServerURL string
-	Username  string
+	// Username is empty where the user name is the secret.
+	Username string
 }
 
 // sealLogin returns the record of a login for the file called name.
 func sealLogin(key seal.Key, name string, l helpers.Login) ([]byte, error) {
 	plain := binary.BigEndian.AppendUint32(nil, uint32(len(l.ServerURL())))
-	plain = append(append(plain, l.ServerURL()...), l.Username()...)
+	plain = append(plain, l.ServerURL()...)
+	if l.Username() != l.Secret() {
+		plain = append(plain, l.Username()...)
+	}
 	head, err := key.Seal(headPurpose, plain, name)
 	if err != nil {
 		return nil, err
@@ -77,6 +82,9 @@ func openLogin(key seal.Key, name string, record []byte) (helpers.Login, error) 
 	secret, err := key.Open(bodyPurpose, body, name, string(box))
 	if err != nil {
 		return helpers.Login{}, err
+	}
+	if head.Username == "" {
+		head.Username = string(secret)
 	}
 	l, err := helpers.NewLogin(head.ServerURL, head.Username, string(secret))
 	if err != nil {

@@ -450,3 +450,21 @@ func TestPutWaitsNoLongerThanItsContext(t *testing.T) {
 		t.Errorf("a reader waits for no writer: %v", err)
 	}
 }
+
+// Some services take the token in the place of the user name, and a list shows user names.
+func TestListShowsNoSecret(t *testing.T) {
+	t.Parallel()
+	s, _ := inHome(t)
+	ctx := context.Background()
+	const canary = "canary-token"
+	l := login(t, "registry.example.com", canary, canary)
+	do(t, s.Put(ctx, "generic", l))
+	heads, err := s.List(ctx, "generic")
+	if err != nil || len(heads) != 1 || heads[0].ServerURL != "registry.example.com" || heads[0].Username != "" {
+		t.Errorf("listed is %q, %v", heads, err)
+	}
+	got, err := s.Get(ctx, "generic", l.Registry())
+	if err != nil || !same(got, l) {
+		t.Errorf("what was stored does not come back: %v", err)
+	}
+}
