@@ -11,6 +11,7 @@ import (
 	"github.com/rogpeppe/go-internal/diff"
 	"github.com/spf13/cobra"
 
+	"github.com/beam-cloud/docker-credential-beta9/helpers"
 	"github.com/beam-cloud/docker-credential-beta9/internal/clientconfig"
 	"github.com/beam-cloud/docker-credential-beta9/internal/folders"
 )
@@ -130,14 +131,14 @@ func (a *app) plan(client clientconfig.Client, flags configureFlags, registries 
 func (a *app) showChange(client clientconfig.Client, plan clientconfig.Plan, flags configureFlags, result clientconfig.Result) error {
 	switch {
 	case !result.Changed():
-		fmt.Fprintf(a.stdout, "%s needs no change.\n", result.File)
+		fmt.Fprintf(a.stdout, "%s needs no change.\n", helpers.Printable(result.File))
 	case flags.dryRun:
 		fmt.Fprintf(a.stdout, "%s", diff.Diff(result.File, result.ShownBefore, result.File+" (new)", result.ShownAfter))
 		return nil
 	case result.Removed:
-		fmt.Fprintf(a.stdout, "Removed %s, which held nothing else.\n", result.File)
+		fmt.Fprintf(a.stdout, "Removed %s, which held nothing else.\n", helpers.Printable(result.File))
 	default:
-		fmt.Fprintf(a.stdout, "Changed %s.\n", result.File)
+		fmt.Fprintf(a.stdout, "Changed %s.\n", helpers.Printable(result.File))
 	}
 	if flags.remove {
 		return nil

@@ -28,9 +28,24 @@ func (c console) getenv(name string) string {
 	return ""
 }
 
+// An output is a file that remembers that something written to it was lost.
+type output struct {
+	*os.File
+	lost error
+}
+
+// Write writes to the file.
+func (o *output) Write(b []byte) (int, error) {
+	n, err := o.File.Write(b)
+	if err != nil && o.lost == nil {
+		o.lost = err
+	}
+	return n, err
+}
+
 // isTerminal tells whether a person is at the other end of a stream.
 func isTerminal(stream any) bool {
-	f, ok := stream.(*os.File)
+	f, ok := stream.(interface{ Fd() uintptr })
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 

@@ -45,6 +45,9 @@ func usageError(format string, args ...any) error {
 
 // report prints an error as one sentence and what to do about it as another, and returns the exit code.
 func report(c console, err error) int {
+	if o, ok := c.stdout.(*output); ok && o.lost != nil && err == nil {
+		err = fmt.Errorf("the output cannot be written: %w", o.lost)
+	}
 	if err == nil {
 		return exitOK
 	}

@@ -36,7 +36,7 @@ argument, where other users of the machine could see it.`,
 			if username == "" {
 				return usageError("a login needs a user name: add -u USER")
 			}
-			secret, err := a.secret(fromStdin)
+			secret, err := a.secret(cmd.Context(), fromStdin)
 			if err != nil {
 				return err
 			}
@@ -56,19 +56,27 @@ func (a *app) login(ctx context.Context, r helpers.Registry, t helpers.Type, use
 	if _, err := a.call(ctx, t, helpers.VerbStore, helpers.AppendLogin(nil, l)); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.stdout, "Stored the login of %s for %s.\n", helpers.Printable(username), r.Identity())
+	fmt.Fprintf(a.stdout, "Stored the login of %s for %s.\n", helpers.Printable(shownUser(username, secret)), r.Identity())
 	return nil
 }
 
+// shownUser returns the user name as people are shown it. Some services take the token in its place.
+func shownUser(username, secret string) string {
+	if username != "" && username == secret {
+		return "[redacted]"
+	}
+	return username
+}
+
 // secret reads the password: from stdin when that was asked for, and from the terminal otherwise.
-func (a *app) secret(fromStdin bool) (string, error) {
+func (a *app) secret(ctx context.Context, fromStdin bool) (string, error) {
 	if !fromStdin {
 		f, ok := a.stdin.(*os.File)
 		if !ok || !isTerminal(f) {
 			return "", usageError("no terminal to ask for the password on: add --password-stdin")
 		}
 		fmt.Fprint(a.stderr, "Password: ")
-		secret, err := term.ReadPassword(int(f.Fd()))
+		secret, err := readPassword(ctx, int(f.Fd()))
 		fmt.Fprintln(a.stderr)
 		return string(secret), err
 	}
@@ -79,6 +87,31 @@ func (a *app) secret(fromStdin bool) (string, error) {
 	// One line end is the shell's; docker login drops it as well.
 	data = bytes.TrimSuffix(bytes.TrimSuffix(data, []byte("\n")), []byte("\r"))
 	return string(data), nil
+}
+
+// readPassword reads a line from a terminal that does not show it. When ctx ends first, the terminal is put back to what it
+// was: the reading itself cannot be ended.
+func readPassword(ctx context.Context, fd int) ([]byte, error) {
+	before, err := term.GetState(fd)
+	if err != nil {
+		return nil, err
+	}
+	type line struct {
+		text []byte
+		err  error
+	}
+	read := make(chan line, 1)
+	go func() {
+		text, err := term.ReadPassword(fd)
+		read <- line{text, err}
+	}()
+	select {
+	case l := <-read:
+		return l.text, l.err
+	case <-ctx.Done():
+		_ = term.Restore(fd, before) // there is nothing to be done about it
+		return nil, helpers.Fail(helpers.Canceled, "the command was interrupted", "")
+	}
 }
 
 func newLogoutCommand(a *app) *cobra.Command {

@@ -4,14 +4,36 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
+
+	"github.com/beam-cloud/docker-credential-beta9/internal/harden"
 )
 
+// lastMoment is how long an interrupted command may take to finish or take back what it is writing. Reading from a
+// terminal or a pipe cannot be ended, and is not waited for.
+const lastMoment = 500 * time.Millisecond
+
 func main() {
+	_ = harden.Process() // what it protects is protected by other means as well
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], console{os.Stdin, os.Stdout, os.Stderr, os.Environ()})
-	stop()
-	os.Exit(code)
+	defer stop()
+	c := console{os.Stdin, &output{File: os.Stdout}, os.Stderr, os.Environ()}
+	done := make(chan int, 1)
+	go func() { done <- run(ctx, os.Args[1:], c) }()
+	select {
+	case code := <-done:
+		os.Exit(code)
+	case <-ctx.Done():
+	}
+	select {
+	case code := <-done:
+		os.Exit(code)
+	case <-time.After(lastMoment):
+		fmt.Fprintln(os.Stderr, "error: canceled: the command was interrupted")
+		os.Exit(exitFailed)
+	}
 }

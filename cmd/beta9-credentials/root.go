@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -123,6 +124,9 @@ func (a *app) environment() serve.Process { return serve.Process{Environ: a.envi
 func (a *app) lookup(name string) (helpers.Registry, helpers.Type, error) {
 	r, err := helpers.ParseServerURL(name)
 	if err != nil {
+		if strings.Contains(name, "@") { // a password may stand before it
+			return helpers.Registry{}, helpers.Type{}, usageError("the registry is malformed: %w", err)
+		}
 		return helpers.Registry{}, helpers.Type{}, usageError("%q is not a registry: %w", name, err)
 	}
 	m, err := a.environment().Map()

@@ -142,7 +142,7 @@ func (s *state) fill(c helpers.Credential, err error) {
 	case err != nil:
 		s.Outcome, s.Reason, s.Error, s.Hint = "failed", helpers.ReasonOf(err), err.Error(), hintOf(err)
 	default:
-		s.Outcome, s.Source, s.User = "have", c.Source(), c.Username()
+		s.Outcome, s.Source, s.User = "have", c.Source(), shownUser(c.Username(), c.Secret())
 		if at := c.ExpiresAt(); !at.IsZero() {
 			s.ExpiresAt = &at
 		}
