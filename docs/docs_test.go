@@ -120,6 +120,23 @@ func TestJSON(t *testing.T) {
 	}
 }
 
+// What pages show in Go stands in the examples of the package, where the compiler reads it.
+func TestGo(t *testing.T) {
+	t.Parallel()
+	examples, err := os.ReadFile(filepath.Join(root, "provider", "example_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range pages(t) {
+		for _, b := range p.blocks {
+			indented := "\t\t" + strings.ReplaceAll(strings.TrimSpace(b.text), "\n", "\n\t\t")
+			if b.language == "go" && !strings.Contains(string(examples), strings.ReplaceAll(indented, "\n\t\t\n", "\n\n")) {
+				t.Errorf("%s: the Go of line %d is not in an example", p.name, b.line)
+			}
+		}
+	}
+}
+
 // read reads a map file, material, or a client's configuration, whichever it is.
 func read(text []byte) error {
 	var fields map[string]json.RawMessage
