@@ -46,6 +46,13 @@ var fixtures = map[string]fixture{
 	"docs/developer.md": {
 		exits: map[string]int{"beta9-credentials status ghcr.io": 3},
 	},
+	"docs/operator.md": {
+		elsewhere: map[string]string{
+			"beta9-credentials key new --keys /etc/beta9/secrets.keys":                "TestDatabases of cmd/beta9-credentials",
+			"beta9-credentials migrate --store postgres://secrets@db.example/secrets": "TestDatabases of cmd/beta9-credentials",
+		},
+		after: "beta9-credentials key list | grep 'current, used for writing'",
+	},
 	"docs/ci.md": {
 		environ: []string{"REGISTRY=registry.example.com", "REGISTRY_USERNAME=alice", "REGISTRY_PASSWORD=" + token},
 	},
