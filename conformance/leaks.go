@@ -58,10 +58,15 @@ func leaks(p *probe) {
 		working := map[string]outcome{"store": call("store", loginJSON(p.Host, p.Username, planted["store"]))}
 		working["get"] = call("get", p.Host)
 		working["get with a user"] = call("get", "https://user:"+in+"@"+p.Host)
-		working["list"] = call("list", "")
-		working["store with a user"] = call("store", loginJSON("https://user:"+in+"@"+p.Host, p.Username, planted["store"]))
-		p.hides(planted, "list of a login with a user in its server URL", "stdout", call("list", "").stdout)
-		p.hides(planted, "list", "stdout", working["list"].stdout)
+		for what, login := range map[string]string{
+			"a login":                            loginJSON(p.Host, p.Username, planted["store"]),
+			"a login whose user is its secret":   loginJSON(p.Host, planted["store"], planted["store"]),
+			"a login with a user in its address": loginJSON("https://user:"+in+"@"+p.Host, p.Username, planted["store"]),
+		} {
+			working["store of "+what] = call("store", login)
+			working["list of "+what] = call("list", "")
+			p.hides(planted, "list of "+what, "stdout", working["list of "+what].stdout)
+		}
 		p.searchFiles(planted)
 		working["erase"] = call("erase", p.Host)
 		for what, o := range working {

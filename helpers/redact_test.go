@@ -2,6 +2,7 @@ package helpers_test
 
 import (
 	"bytes"
+	"encoding"
 	"encoding/base64"
 	"encoding/gob"
 	"encoding/hex"
@@ -231,6 +232,16 @@ func TestRedactedValuesSaySo(t *testing.T) {
 	} {
 		if got != "[redacted]" {
 			t.Errorf("prints as %q", got)
+		}
+	}
+	for _, v := range []any{c, secretMaterial(t), helpers.Login{}} {
+		_, isText := v.(encoding.TextMarshaler)
+		_, isJSON := v.(json.Marshaler)
+		_, isLog := v.(slog.LogValuer)
+		_, isFormat := v.(fmt.Formatter)
+		_, isGo := v.(fmt.GoStringer)
+		if !isText || !isJSON || !isLog || !isFormat || !isGo {
+			t.Errorf("%T does not say how it prints", v)
 		}
 	}
 	out, err := json.Marshal(map[string]any{"c": c, "m": secretMaterial(t)})

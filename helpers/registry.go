@@ -194,7 +194,7 @@ func lowerASCII(host string) (string, bool) {
 
 func canonicalAddress(s string) (string, error) {
 	addr, err := netip.ParseAddr(s)
-	if err != nil || !addr.Is6() || addr.Zone() != "" {
+	if err != nil || !addr.Is6() { // there is no zone: a percent sign is refused before
 		return "", badServerURL("has a malformed IPv6 address")
 	}
 	return "[" + addr.String() + "]", nil

@@ -103,7 +103,11 @@ func (c *call) list(ctx context.Context) ([]byte, error) {
 		}
 		if material, err := c.fromEnvironment(quiet, r); err == nil {
 			if credential, err := c.exchange(quiet, nil, r, material, "environment"); err == nil {
-				entries[r.ServerURL()] = credential.Username()
+				username := credential.Username()
+				if username == credential.Secret() { // a token that is sent as both
+					username = ""
+				}
+				entries[r.ServerURL()] = username
 			}
 		}
 	}
