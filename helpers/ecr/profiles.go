@@ -44,9 +44,11 @@ func readProfiles(getenv func(string) string) (*profiles, error) {
 		{"AWS_CONFIG_FILE", "config", false},
 		{"AWS_SHARED_CREDENTIALS_FILE", "credentials", true},
 	} {
-		path := getenv(file.variable)
+		// The variable may hold what it should name, so its value is in no message.
+		path, named := getenv(file.variable), "the file that "+file.variable+" names"
 		if path == "" && folder != "" {
 			path = filepath.Join(folder, file.name)
+			named = "the file of profiles " + path
 		}
 		if path == "" {
 			continue
@@ -57,7 +59,7 @@ func readProfiles(getenv func(string) string) (*profiles, error) {
 		}
 		if err != nil {
 			return nil, &helpers.Failure{
-				Reason: helpers.BadMaterial, Text: "the file of profiles " + path + " cannot be read",
+				Reason: helpers.BadMaterial, Text: named + " cannot be read",
 				Hint: "check its permissions, or set " + file.variable, Cause: err,
 			}
 		}

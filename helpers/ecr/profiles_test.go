@@ -1,9 +1,12 @@
 package ecr
 
 import (
+	"fmt"
 	"maps"
 	"strings"
 	"testing"
+
+	"github.com/beam-cloud/docker-credential-beta9/helpers"
 )
 
 func TestProfileFiles(t *testing.T) {
@@ -70,6 +73,20 @@ func TestProfileFilesThatAreNotThere(t *testing.T) {
 		wants(t, err, "")
 		if len(p.profiles) != 0 {
 			t.Errorf("%v: got %v", env, p.profiles)
+		}
+	}
+}
+
+// A variable that holds the content of a file in the place of its path is not shown.
+func TestProfileFilesGivenByTheirContent(t *testing.T) {
+	t.Parallel()
+	content := "[default] aws_secret_access_key=" + canary + " aws_session_token=" + strings.Repeat("x", 5000)
+	for _, variable := range []string{"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"} {
+		env := map[string]string{variable: content}
+		_, err := readProfiles(func(name string) string { return env[name] })
+		wants(t, err, helpers.BadMaterial)
+		if text := fmt.Sprint(err, helpers.HintOf(err)); !strings.Contains(text, variable) || strings.Contains(text, "aws_secret") {
+			t.Errorf("%s: the failure says %q", variable, text)
 		}
 	}
 }
