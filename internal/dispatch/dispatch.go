@@ -8,11 +8,13 @@ import (
 	"errors"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
@@ -43,7 +45,10 @@ func Main() int {
 	if err != nil {
 		folder = "" // Run says so once it is known that a helper is needed
 	}
-	return Run(context.Background(), folder, p)
+	// A helper leads a process group of its own, so that what ends this process does not reach it and its children.
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return Run(ctx, folder, p)
 }
 
 // ownFolder returns the folder of this program, where the helpers of the same release are.
@@ -167,9 +172,14 @@ func readFD(s string) ([]byte, error) {
 	return data, nil
 }
 
-// list merges what the helpers list. A helper that is missing or fails adds nothing: clients that list cannot go on
-// after a failure.
+// list merges what the helpers list. A helper that is missing, fails or does not end in time adds nothing: clients that
+// list cannot go on after a failure.
 func (d dispatcher) list(ctx context.Context) (serve.Outcome, error) {
+	if deadline, ok := ctx.Deadline(); ok { // there has to be time left to say what the others list
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-grace/2))
+		defer cancel()
+	}
 	entries := map[string]string{}
 	var mu sync.Mutex
 	var all sync.WaitGroup

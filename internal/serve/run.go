@@ -24,6 +24,9 @@ const (
 
 	// defaultTimeout is the deadline when none is set: clients have none of their own, and a person waits.
 	defaultTimeout = 10 * time.Second
+	// lastMoment is how long a call that is over may take to finish or take back what it is writing, and to end what it
+	// runs.
+	lastMoment = 250 * time.Millisecond
 )
 
 // Run carries out one call of the helper k and returns its exit code: 0, or 1 with an error line on stdout.
@@ -41,7 +44,7 @@ type Outcome struct {
 // Protocol is the frame of a call of the program called name: it refuses what is not a verb, runs carryOut within the
 // deadline of the call plus grace, and prints the outcome. It never takes longer, whatever stdin, stdout and the network
 // do: when the deadline passes while stdin or stdout is stuck, the goroutine that reads or writes is left behind, for the
-// process is about to end.
+// process is about to end. What is not stuck has a last moment to come to an end of its own.
 func Protocol(ctx context.Context, name string, p Process, grace time.Duration, carryOut func(context.Context, string) (Outcome, error)) int {
 	if code, done := usage(name, p); done {
 		return code
@@ -94,6 +97,13 @@ func within[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	case o := <-done:
 		return o.value, o.err
 	case <-ctx.Done():
+		select {
+		case o := <-done:
+			if o.err == nil {
+				return o.value, nil
+			}
+		case <-time.After(lastMoment):
+		}
 		var none T
 		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 			return none, helpers.Fail(helpers.Timeout, "the call did not end within its deadline",

@@ -1,0 +1,75 @@
+//go:build unix
+
+package dispatch_test
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/beam-cloud/docker-credential-beta9/internal/dispatch"
+)
+
+// Whatever ends the dispatcher ends the helper that it runs, and the helper's children.
+func TestNothingStaysBehind(t *testing.T) {
+	t.Parallel()
+	dir := withHung(t)
+	for name, signal := range map[string]os.Signal{"deadline": nil, "SIGTERM": syscall.SIGTERM, "SIGINT": os.Interrupt} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			witness := filepath.Join(t.TempDir(), "witness")
+			if err := syscall.Mkfifo(witness, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			pipe, err := os.OpenFile(witness, os.O_RDWR, 0) // which waits for nobody
+			if err != nil {
+				t.Fatal(err)
+			}
+			cmd := exec.Command(filepath.Join(dir, dispatch.Name), "get")
+			cmd.Stdin = strings.NewReader("nvcr.io")
+			cmd.Env = []string{home(t), "WITNESS=" + witness, "BETA9_CREDENTIAL_TIMEOUT=1m"}
+			if signal == nil {
+				cmd.Env = append(cmd.Env, "BETA9_CREDENTIAL_TIMEOUT=2s")
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			line, err := bufio.NewReader(pipe).ReadString('\n')
+			if err != nil {
+				t.Fatal(err)
+			}
+			child, err := strconv.Atoi(strings.TrimSpace(line))
+			if err != nil {
+				t.Fatal(err)
+			}
+			reader, err := os.OpenFile(witness, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer reader.Close()
+			pipe.Close()
+			if signal != nil {
+				if err := cmd.Process.Signal(signal); err != nil {
+					t.Fatal(err)
+				}
+			}
+			_ = cmd.Wait()
+			// The end of the pipe comes when nobody holds it any more.
+			if err := reader.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := reader.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+				t.Errorf("the helper's child is still there: %v", err)
+				_ = syscall.Kill(child, syscall.SIGKILL)
+			}
+		})
+	}
+}
