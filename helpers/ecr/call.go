@@ -18,6 +18,9 @@ import (
 // services take five minutes to either side.
 const skewed = 4 * time.Minute
 
+// onTheWay is the deadline of a helper's call, and so the most that an answer's date can be old.
+const onTheWay = 10 * time.Second
+
 // A caller makes signed calls.
 type caller struct {
 	client *upstream.Client
@@ -46,12 +49,18 @@ func (c caller) signed(ctx context.Context, r upstream.Request, service, region 
 	if err != nil || a.OK() || refusalOf(a) != badSignature {
 		return a, err
 	}
-	theirs, err := http.ParseTime(a.Header.Get("Date"))
-	if err != nil {
-		return a, nil
-	}
-	if offset = theirs.Sub(c.now()); offset.Abs() < skewed {
+	if offset = c.ahead(a); offset.Abs() < skewed {
 		return a, nil
 	}
 	return c.client.Do(ctx, r)
+}
+
+// ahead returns by how much the clock of whoever answered is ahead of this machine's: nothing when the answer does not
+// tell, or when it is no more than an answer may have been on its way.
+func (c caller) ahead(a upstream.Answer) time.Duration {
+	theirs, err := http.ParseTime(a.Header.Get("Date"))
+	if d := theirs.Sub(c.now()); err == nil && d.Abs() > onTheWay {
+		return d
+	}
+	return 0
 }

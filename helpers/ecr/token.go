@@ -40,7 +40,7 @@ func (c caller) token(ctx context.Context, a api, m helpers.Material) (helpers.C
 	if err != nil {
 		return helpers.Credential{}, err
 	}
-	return data.credential(answer.Service(), c.now())
+	return data.credential(answer.Service(), c.now(), c.ahead(answer))
 }
 
 // authorizationOf reads the answer: a list in private registries, one object in the public one.
@@ -62,14 +62,15 @@ func authorizationOf(answer upstream.Answer, public bool) (authorization, error)
 }
 
 // credential reads "user:password" out of the token. A token without an end of life is refused, since it would be taken
-// for one that has none, and so is one that is past it.
-func (d authorization) credential(service string, now time.Time) (helpers.Credential, error) {
+// for one that has none, and so is one that is past it. The end is one by this machine's clock, which the service's is
+// ahead of by some time.
+func (d authorization) credential(service string, now time.Time, ahead time.Duration) (helpers.Credential, error) {
 	pair, err := base64.StdEncoding.DecodeString(d.Token)
 	username, password, ok := strings.Cut(string(pair), ":")
 	if err != nil || !ok || username == "" || password == "" || strings.ContainsFunc(string(pair), notGraphic) {
 		return helpers.Credential{}, helpers.Fail(helpers.BadAnswer, service+" answered without a token", "")
 	}
-	expires := unixSeconds(d.ExpiresAt)
+	expires := unixSeconds(d.ExpiresAt).Add(-ahead)
 	if !now.Before(expires) { // no time at all lies in the past, too
 		return helpers.Credential{}, helpers.Fail(helpers.BadAnswer, service+" answered a token that has expired or does not tell its end",
 			"see whether the clock of this machine is right")
