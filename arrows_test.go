@@ -43,6 +43,7 @@ var arrows = []arrow{
 	{"cmd/docker-credential-beta9-*", []string{"helpers/*", "internal/..."}, none},
 	{"cmd/beta9-credentials/...", []string{"..."}, anything},
 
+	{"internal/bench/...", []string{"..."}, anything}, // measures all of it
 	{"internal/cloudtest/...", []string{"helpers", "helpers/jwt", "internal/..."}, anything}, // stand-ins of token services, for tests
 	{"internal/...", []string{"helpers", "internal/..."}, anything},
 
@@ -60,6 +61,9 @@ var arrows = []arrow{
 	{"conformance", []string{"helpers", "internal/needs"}, none},
 	{"docs", []string{"..."}, anything}, // the test that types what the pages say
 }
+
+// ends are what imports everything and is imported by nobody but itself.
+var ends = []string{"internal/bench/...", "cmd/..."}
 
 // light are the commands that a client waits for at every pull, and never link what opens a socket.
 var light = struct{ commands, without, others []string }{
@@ -153,7 +157,7 @@ func check(packages []listed) (faults []string) {
 			switch {
 			case standard[imported]:
 			case ours:
-				if !slices.ContainsFunc(row.to, func(pattern string) bool { _, ok := match(pattern, to, star); return ok }) {
+				if !slices.ContainsFunc(row.to, func(pattern string) bool { _, ok := match(pattern, to, star); return ok }) || isEnd(to, path) {
 					faults = append(faults, path+" imports "+to)
 				}
 			case row.others != nil && !slices.Contains(row.others, imported):
@@ -173,6 +177,15 @@ func check(packages []listed) (faults []string) {
 		}
 	}
 	return faults
+}
+
+// isEnd tells whether a package is one of the ends, and another than the one that imports it belongs to.
+func isEnd(to, from string) bool {
+	return slices.ContainsFunc(ends, func(pattern string) bool {
+		_, is := match(pattern, to, "")
+		_, same := match(pattern, from, "")
+		return is && !same
+	})
 }
 
 func rowOf(path string) (arrow, string, bool) {
@@ -218,6 +231,9 @@ func TestAnArrowTheWrongWayIsFound(t *testing.T) {
 		{"internal/serve", module + "/helpers", ""},
 		{"internal/serve", module + "/helpers/ghcr", "internal/serve imports helpers/ghcr"},
 		{"internal/serve", module + "/provider", "internal/serve imports provider"},
+		{"internal/serve", module + "/internal/bench/cases", "internal/serve imports internal/bench/cases"},
+		{"internal/bench/cases", module + "/provider", ""},
+		{"internal/bench", module + "/internal/bench/cases", ""},
 		{"provider", module + "/internal/execute", ""},
 		{"provider", module + "/internal/serve", "provider imports internal/serve"},
 		{"provider", module + "/secrets", "provider imports secrets"},
