@@ -3,12 +3,11 @@ package ecr
 import (
 	"cmp"
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"net/url"
 	"strings"
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
+	"github.com/beam-cloud/docker-credential-beta9/helpers/jwt"
 )
 
 // maxTokenFile is the largest token file that is read, in bytes. STS takes 20 000 characters.
@@ -78,19 +77,14 @@ func readToken(source, path string) (string, error) {
 	return token, nil
 }
 
-// subject returns whom a JSON web token (RFC 7519) is for: what stays when it is renewed. It returns nothing when the
-// token is not one. Whether the token is genuine is for its receiver to say.
+// subject returns whom a JSON web token is for: what stays when it is renewed. It returns nothing when the token is not
+// one. Whether the token is genuine is for its receiver to say.
 func subject(token string) []string {
-	parts := strings.Split(token, ".")
-	if len(parts) != 3 {
-		return nil
-	}
-	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
 	var v struct {
 		Issuer  string `json:"iss"`
 		Subject string `json:"sub"`
 	}
-	if err != nil || json.Unmarshal(payload, &v) != nil || v.Subject == "" {
+	if jwt.ReadClaims(token, &v) != nil || v.Subject == "" {
 		return nil
 	}
 	return []string{v.Issuer, v.Subject}
