@@ -43,7 +43,7 @@ var arrows = []arrow{
 	{"cmd/docker-credential-beta9-*", []string{"helpers/*", "internal/..."}, none},
 	{"cmd/beta9-credentials/...", []string{"..."}, anything},
 
-	{"internal/bench/...", []string{"..."}, anything}, // measures all of it
+	{"internal/bench/...", []string{"..."}, anything},                                        // measures all of it
 	{"internal/cloudtest/...", []string{"helpers", "helpers/jwt", "internal/..."}, anything}, // stand-ins of token services, for tests
 	{"internal/...", []string{"helpers", "internal/..."}, anything},
 
