@@ -352,3 +352,44 @@ func TestExtendedAnswer(t *testing.T) {
 		t.Errorf("%q is read as %q until %v: %v", got, c.Source(), c.ExpiresAt(), err)
 	}
 }
+
+// A file that is named and holds no secret is not the same as no file.
+func TestSecretFileThatCannotBeOne(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ path, want string }{
+		"empty":        {write(t, ""), "bad_material: the file that NGC_API_KEY_FILE names is empty\n"},
+		"only newline": {write(t, "\r\n\n"), "bad_material: the file that NGC_API_KEY_FILE names is empty\n"},
+		"too large":    {write(t, strings.Repeat("x", helpers.MaxSecret+1)), "bad_material: the file that NGC_API_KEY_FILE names is larger than 1 MiB\n"},
+		"folder":       {t.TempDir(), "bad_material: the file that NGC_API_KEY_FILE names cannot be read\n"},
+		"nothing":      {filepath.Join(t.TempDir(), "nothing"), "bad_material: the file that NGC_API_KEY_FILE names cannot be read\n"},
+	} {
+		if got := run("ngc", "get", "nvcr.io", home(t), "NGC_API_KEY_FILE="+test.path); got.stdout != test.want || got.code != 1 {
+			t.Errorf("%s: got %.100q, exit code %d", name, got.stdout, got.code)
+		}
+	}
+	largest := "nvapi-" + strings.Repeat("x", helpers.MaxSecret-6)
+	if got := run("ngc", "get", "nvcr.io", home(t), "NGC_API_KEY_FILE="+write(t, largest+"\r\n")); got.stdout != answer("nvcr.io", "$oauthtoken", largest) {
+		t.Errorf("the largest secret: got %.100q", got.stdout)
+	}
+}
+
+// A switch that is misspelt must not be taken for leave.
+func TestMisspeltSwitch(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"BETA9_CREDENTIAL_AMBIENT", "BETA9_CREDENTIAL_CACHE"} {
+		for _, bad := range []string{"OFF", "Off", "0", "false", "no", "off "} {
+			got := run("ghcr", "get", "ghcr.io", home(t), "GITHUB_TOKEN=t", name+"="+bad)
+			if got.stdout != "bad_request: "+name+" is neither on nor off\n" || got.code != 1 || !strings.HasPrefix(got.stderr, "hint: ") {
+				t.Errorf("%s=%s: %+v", name, bad, got)
+			}
+			if got := run("ghcr", "get", "docker.io", home(t), name+"="+bad); got.stdout != none {
+				t.Errorf("%s=%s, for another's registry: %+v", name, bad, got)
+			}
+		}
+		for _, good := range []string{"", "on", "off"} {
+			if got := run("ghcr", "get", "ghcr.io", home(t), "GITHUB_TOKEN=t", name+"="+good); got.code != 0 {
+				t.Errorf("%s=%s: %+v", name, good, got)
+			}
+		}
+	}
+}

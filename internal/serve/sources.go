@@ -93,9 +93,8 @@ func (c *call) fromEnvironment(ctx context.Context, r helpers.Registry) (helpers
 				continue
 			}
 			value, err := readSecretFile(c.process.Getenv(k.File))
-			if err != nil && unread == nil {
-				unread = &helpers.Failure{Reason: helpers.BadMaterial, Cause: err,
-					Text: "the file that " + k.File + " names cannot be read", Hint: "check its path and its permissions"}
+			if unread == nil {
+				unread = notSecret("the file that "+k.File+" names", value, err)
 			}
 			return value
 		}
@@ -122,6 +121,18 @@ func (c *call) ambient(ctx context.Context, m *helpers.Map, r helpers.Registry) 
 		return helpers.Credential{}, helpers.ErrNotFound
 	}
 	return c.cache().Source(c.kind.Ambient(c.machine(m))).Token(ctx, r)
+}
+
+// switches checks the settings that forbid something: one that is misspelt would be taken for leave.
+func (p Process) switches() error {
+	for _, name := range [...]string{AmbientVariable, cache.Variable} {
+		switch p.Getenv(name) {
+		case "", "on", "off":
+		default:
+			return helpers.Fail(helpers.BadRequest, name+" is neither on nor off", "set it to on or off, or unset it")
+		}
+	}
+	return nil
 }
 
 func (c *call) mayBeAmbient() bool {
@@ -264,6 +275,20 @@ func readMaterial(f *os.File, variable string) (helpers.Material, error) {
 	return helpers.ParseMaterial(data)
 }
 
+// notSecret says why what was read from a file cannot be the secret that somebody put there, or nil.
+func notSecret(file, value string, err error) error {
+	switch {
+	case err != nil:
+		return &helpers.Failure{Reason: helpers.BadMaterial, Cause: err, Text: file + " cannot be read",
+			Hint: "check its path and its permissions"}
+	case value == "":
+		return helpers.Fail(helpers.BadMaterial, file+" is empty", "write the secret into it, or unset the variable")
+	case len(value) > helpers.MaxSecret:
+		return helpers.Fail(helpers.BadMaterial, file+" is larger than 1 MiB", "name a file that holds nothing but the secret")
+	}
+	return nil
+}
+
 // readSecretFile reads a secret as people write it to a file: with or without a newline at its end.
 func readSecretFile(path string) (string, error) {
 	f, err := os.Open(path)
@@ -271,7 +296,8 @@ func readSecretFile(path string) (string, error) {
 		return "", err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, helpers.MaxSecret))
+	const lineEnds = 16 // more than an editor leaves
+	data, err := io.ReadAll(io.LimitReader(f, helpers.MaxSecret+lineEnds))
 	for len(data) > 0 && (data[len(data)-1] == '\n' || data[len(data)-1] == '\r') {
 		data = data[:len(data)-1]
 	}

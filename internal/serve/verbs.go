@@ -19,6 +19,9 @@ func (c *call) get(ctx context.Context) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := c.process.switches(); err != nil {
+		return nil, err
+	}
 	credential, err := c.credential(ctx, m, r)
 	if err != nil {
 		return nil, err
