@@ -40,7 +40,7 @@ func (c *chain) process(name, command string) (identity, error) {
 	return identity{
 		source: source, parts: parts,
 		keys: func(ctx context.Context, _ reach) (helpers.Material, error) {
-			return c.printed(ctx, source, "its credential_process", shell(ctx, command),
+			return c.printed(ctx, source, "its credential_process", func(ctx context.Context) *exec.Cmd { return shell(ctx, command) },
 				"run the command of credential_process by hand to see why")
 		},
 	}, nil
@@ -65,15 +65,29 @@ func (c *chain) session(name string, p section) (identity, error) {
 	return identity{
 		source: source, parts: parts,
 		keys: func(ctx context.Context, _ reach) (helpers.Material, error) {
-			command := exec.CommandContext(ctx, program, "configure", "export-credentials", "--profile", name, "--format", "process")
-			return c.printed(ctx, source, "the aws command", command, login)
+			return c.printed(ctx, source, "the aws command", func(ctx context.Context) *exec.Cmd {
+				return exec.CommandContext(ctx, program, "configure", "export-credentials", "--profile", name, "--format", "process")
+			}, login)
 		},
 	}, nil
 }
 
+// beforeItEnds returns a context that ends a little before another one does: a helper is gone at its deadline, and what it
+// has started has to be killed before.
+func beforeItEnds(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, deadline.Add(-min(lastBreath, time.Until(deadline)/10)))
+}
+
 // printed runs a program and reads the keys that it prints. Nothing of its output is shown.
-func (c *chain) printed(ctx context.Context, source, what string, command *exec.Cmd, hint string) (helpers.Material, error) {
+func (c *chain) printed(ctx context.Context, source, what string, program func(context.Context) *exec.Cmd, hint string) (helpers.Material, error) {
+	ctx, cancel := beforeItEnds(ctx)
+	defer cancel()
 	var out output
+	command := program(ctx)
 	command.Env = append([]string{}, c.machine.Environ...) // not nil, which would stand for this process's own
 	command.Stdout = &out
 	command.WaitDelay = lastBreath

@@ -105,6 +105,21 @@ func TestAProgramEndsWithItsChildren(t *testing.T) {
 	}
 }
 
+// A helper is gone at its deadline: what kills the program comes before.
+func TestAProgramEndsBeforeTheCall(t *testing.T) {
+	t.Parallel()
+	for _, left := range []time.Duration{time.Second, time.Minute} {
+		ctx, cancel := context.WithTimeout(t.Context(), left)
+		defer cancel()
+		early, cancel := beforeItEnds(ctx)
+		defer cancel()
+		last, _ := ctx.Deadline()
+		if end, ok := early.Deadline(); !ok || !end.Before(last) || last.Sub(end) > left/10 {
+			t.Errorf("it ends at %v, for a call that ends at %v", end, last)
+		}
+	}
+}
+
 // processState returns the state of a process as the kernel tells it, or nothing when there is none.
 func processState(pid int) string {
 	data, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")

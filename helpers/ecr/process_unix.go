@@ -15,6 +15,6 @@ func shell(ctx context.Context, command string) *exec.Cmd {
 
 // group puts the program into a process group of its own, which dies with it when the context ends.
 func group(c *exec.Cmd) {
-	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	c.SysProcAttr = groupAttributes()
 	c.Cancel = func() error { return syscall.Kill(-c.Process.Pid, syscall.SIGKILL) }
 }
