@@ -93,7 +93,7 @@ func faulty(t *testing.T, fault string) Helper {
 	if err := errors.Join(os.Chmod(folder, 0o755), os.Mkdir(filepath.Dir(path), 0o755)); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Link(executable(t, "docker-credential-faulty"), path); err != nil {
+	if err := os.Symlink(executable(t, "docker-credential-faulty"), path); err != nil {
 		t.Fatal(err)
 	}
 	return Helper{Path: path, Host: "ghcr.io", Hosts: []string{"docker.pkg.github.com"}, OtherHost: "quay.io", Static: true}
