@@ -2,6 +2,7 @@ package acr
 
 import (
 	"context"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -23,6 +24,7 @@ type ambient struct {
 	service  *service
 	instance string // the address of the metadata service
 	asset    string // the file that names the machine's maker
+	boot     string // the file that tells one start of the machine from the next
 
 	once  sync.Once
 	found found
@@ -44,7 +46,7 @@ type found struct {
 //
 // Key opens no socket. A key is for one registry, since each makes its own tokens.
 func Ambient(m helpers.Machine) helpers.Keyed {
-	return &ambient{machine: m, instance: instanceURL, asset: assetFile, service: &service{
+	return &ambient{machine: m, instance: instanceURL, asset: assetFile, boot: bootFile, service: &service{
 		client: upstream.New(upstream.Options{Getenv: m.Getenv}), now: time.Now,
 		near: upstream.New(upstream.Options{Getenv: m.Getenv, Direct: true, Connect: probePatience, Plain: isNear}),
 	}}
@@ -101,7 +103,18 @@ func (a *ambient) look(ctx context.Context, c cloud) (found, error) {
 		helpers.LeaveSource(ctx, instanceSource, why)
 		return found{}, helpers.ErrNotFound
 	}
-	return found{m.source, m, helpers.Digest(m.source, m.address, m.client)}, nil
+	return found{m.source, m, helpers.Digest(m.source, m.address, m.client, a.bearer(m))}, nil
+}
+
+// bearer tells apart what answers at one address for several identities. App Service and Container Apps have one address
+// for all of theirs, and each has its own header. What a virtual machine leaves on its disk may be started again as
+// another machine, in another boot.
+func (a *ambient) bearer(m *managed) string {
+	if m.source == serviceSource {
+		return m.header.Get(serviceHeader)
+	}
+	boot, _ := os.ReadFile(a.boot) // where there is none, there is none
+	return string(boot)
 }
 
 // federated reads the workload identity. The token in the file is renewed all the time, and so is not part of the key.

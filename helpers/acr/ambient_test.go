@@ -290,8 +290,20 @@ func TestAmbientKey(t *testing.T) {
 	other[clientKey] = "other"
 	service := map[string]string{"IDENTITY_ENDPOINT": "http://127.0.0.1:1", "IDENTITY_HEADER": "x"}
 	chosen := map[string]string{"IDENTITY_ENDPOINT": "http://127.0.0.1:1", "IDENTITY_HEADER": "x", clientKey: client}
-	keys := []string{first, key("other.azurecr.io", workload), key(host, other), key(host, service), key(host, chosen)}
-	if slices.Sort(keys); len(slices.Compact(keys)) != 5 {
+	neighbour := map[string]string{"IDENTITY_ENDPOINT": "http://127.0.0.1:1", "IDENTITY_HEADER": "y"} // another app at one address
+	keys := []string{first, key("other.azurecr.io", workload), key(host, other), key(host, service), key(host, chosen), key(host, neighbour)}
+	for _, boot := range []string{"one", "two"} { // of a machine, and of one that was started from its disk
+		a := newMachine(t, proxy, nil)
+		a.asset, a.boot = write(t, "chassis_asset_tag", assetTag), write(t, "boot_id", boot)
+		for range 2 {
+			k, err := a.Key(t.Context(), registry(t, host))
+			if err != nil {
+				t.Fatal(err)
+			}
+			keys = append(keys, k.Token)
+		}
+	}
+	if slices.Sort(keys); len(slices.Compact(keys)) != 8 {
 		t.Error("two identities or two registries share a key")
 	}
 	if len(proxy.Called()) > 0 {

@@ -23,6 +23,12 @@ const (
 	assetFile = "/sys/class/dmi/id/chassis_asset_tag"
 	assetTag  = "7783-7084-3265-9085-8269-3286-77"
 
+	// bootFile has another content after each start of the machine.
+	bootFile = "/proc/sys/kernel/random/boot_id"
+
+	// serviceHeader carries IDENTITY_HEADER.
+	serviceHeader = "X-Identity-Header"
+
 	// probePatience is how long the metadata service is waited for where nothing tells whether there is one. It answers
 	// in milliseconds, being on the same host.
 	probePatience = time.Second
@@ -44,7 +50,7 @@ type managed struct {
 func detectManaged(getenv func(string) string, instance, asset string) (m *managed, why string) {
 	client := getenv(clientKey)
 	if address, header := getenv("IDENTITY_ENDPOINT"), getenv("IDENTITY_HEADER"); address != "" && header != "" {
-		return &managed{serviceSource, address, "2019-08-01", http.Header{"X-Identity-Header": {header}}, client, true}, ""
+		return &managed{serviceSource, address, "2019-08-01", http.Header{serviceHeader: {header}}, client, true}, ""
 	}
 	m = &managed{instanceSource, instance, "2018-02-01", http.Header{"Metadata": {"true"}}, client, true}
 	tag, err := os.ReadFile(asset)
