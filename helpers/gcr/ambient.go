@@ -32,6 +32,7 @@ type ambient struct {
 	machine helpers.Machine
 	service *service
 	product string // the file that names the machine's maker
+	boot    string // the file that tells one start of the machine from the next
 
 	once  sync.Once
 	found found
@@ -52,9 +53,10 @@ type found struct {
 // read once: the value is for one call of a helper.
 //
 // Key opens no socket. Two keys are equal when the same file has the same content (and, where the file speaks of an
-// identity at AWS, the environment the same key of AWS), or when both are the metadata server's.
+// identity at AWS, the environment the same key of AWS; where it speaks of a token in another file, that one is for the
+// same subject), or when both are the metadata server's in one boot of the machine.
 func Ambient(m helpers.Machine) helpers.Keyed {
-	return &ambient{machine: m, product: productFile, service: &service{
+	return &ambient{machine: m, product: productFile, boot: bootFile, service: &service{
 		client: upstream.New(upstream.Options{Getenv: m.Getenv}), now: time.Now, getenv: m.Getenv,
 		near: upstream.New(upstream.Options{Getenv: m.Getenv, Direct: true, Connect: probePatience, Plain: func(host string) bool {
 			return isNear(host) || host == hostOf(m.Getenv("GCE_METADATA_HOST"))
@@ -114,7 +116,9 @@ func (a *ambient) look(ctx context.Context) (found, error) {
 		helpers.LeaveSource(ctx, metadataSource, why)
 		return found{}, helpers.ErrNotFound
 	}
-	print := helpers.Digest(metadataSource, m.host, "default")
+	// What a machine leaves on its disk may be started again as another machine, in another boot.
+	boot, _ := os.ReadFile(a.boot) // where there is none, there is none
+	print := helpers.Digest(metadataSource, m.host, "default", string(boot))
 	return found{metadataSource, func() (identity, error) { return m, nil }, helpers.Key{Token: print, Origin: print}}, nil
 }
 
@@ -136,6 +140,11 @@ func (a *ambient) fromFile(source, name, path string) (found, error) {
 	if bytes.Contains(text, []byte(`"environment_id"`)) {
 		// Whoever has the keys of AWS in the environment is who the file speaks of.
 		parts = append(parts, a.machine.Getenv("AWS_ACCESS_KEY_ID"))
+	}
+	if bytes.Contains(text, []byte(`"credential_source"`)) {
+		if id, err := read(); err == nil {
+			parts = append(parts, bearer(id)...)
+		}
 	}
 	print := helpers.Digest(parts...)
 	return found{source, read, helpers.Key{Token: print, Origin: print}}, nil

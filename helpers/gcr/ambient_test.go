@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
+	"github.com/beam-cloud/docker-credential-beta9/helpers/jwt"
 	"github.com/beam-cloud/docker-credential-beta9/internal/cloudtest"
 	"github.com/beam-cloud/docker-credential-beta9/internal/cloudtest/google"
 )
@@ -412,7 +413,43 @@ func TestAmbientKey(t *testing.T) {
 	if len(keyed) != 3 {
 		t.Errorf("two identities at AWS and a service account beside either have %d keys, want 3", len(keyed))
 	}
+	keyed = map[helpers.Key]bool{}
+	subject := write(t, "subject", "")
+	for _, text := range []string{
+		federatedFile(t, map[string]any{"file": subject}, ""),
+		federatedFile(t, map[string]any{"file": subject}, puller),
+	} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, claims := range []map[string]any{{"sub": "one", "jti": "1"}, {"sub": "one", "jti": "2"}, {"sub": "two"}} {
+			token, err := jwt.Sign(jwt.RS256, nil, claims, cloudtest.Key(t, 0))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(subject, []byte(token), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			keyed[key("gcr.io")] = true
+		}
+	}
+	if len(keyed) != 4 {
+		t.Errorf("two subjects, by themselves and for an account, have %d keys, want 4", len(keyed))
+	}
 	variables = map[string]string{"GCE_METADATA_HOST": "127.0.0.1:1"} // nobody listens
+	keyed = map[helpers.Key]bool{}
+	for _, boot := range []string{"one", "one", "two"} { // of a machine, and of one that was started from its disk
+		a := newMachine(t, proxy, variables)
+		a.boot = write(t, "boot_id", boot)
+		k, err := a.Key(t.Context(), registry(t, "gcr.io"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		keyed[k] = true
+	}
+	if len(keyed) != 2 {
+		t.Errorf("two boots have %d keys", len(keyed))
+	}
 	if k := key("gcr.io"); k.Token == first.Token || k != key("us-docker.pkg.dev") {
 		t.Error("the metadata server's key is not its own")
 	}

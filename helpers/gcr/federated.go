@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
+	"github.com/beam-cloud/docker-credential-beta9/helpers/jwt"
 	"github.com/beam-cloud/docker-credential-beta9/helpers/upstream"
 )
 
@@ -126,6 +127,33 @@ func (f *federated) read() ([]byte, error) {
 	}
 	return nil, &helpers.Failure{Reason: helpers.BadMaterial, Cause: err,
 		Text: "the file with the token of the federated identity cannot be read", Hint: "see credential_source in " + f.name}
+}
+
+// bearer returns whom the token in a file is for, when an identity rests on one: the file that names it may serve many.
+// What is renewed all the time stays out. Nothing is returned when the token does not tell.
+func bearer(id identity) []string {
+	switch id := id.(type) {
+	case *impersonated:
+		return bearer(id.by)
+	case *federated:
+		if id.source.File == "" {
+			return nil
+		}
+		text, err := id.read()
+		if err != nil {
+			return nil
+		}
+		var claims struct {
+			Issuer  string `json:"iss"`
+			Subject string `json:"sub"`
+		}
+		token, err := id.extract("the token", text)
+		if err != nil || jwt.ReadClaims(token, &claims) != nil {
+			return nil
+		}
+		return []string{claims.Issuer, claims.Subject}
+	}
+	return nil
 }
 
 func (f *federated) fetch(ctx context.Context, s *service) ([]byte, error) {

@@ -21,6 +21,9 @@ const (
 	// productFile names the machine's maker on Linux. Reading it takes microseconds, asking the network for it a second.
 	productFile = "/sys/class/dmi/id/product_name"
 
+	// bootFile has another content after each start of the machine.
+	bootFile = "/proc/sys/kernel/random/boot_id"
+
 	// probePatience is how long the metadata server is waited for where nothing tells whether there is one. It answers
 	// in milliseconds, being on the same host.
 	probePatience = time.Second
