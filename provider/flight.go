@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"maps"
 	"sync"
 )
 
@@ -44,7 +45,9 @@ func (f *flights[K, V]) join(key K, launch func(func()) bool, fly func() V) *fli
 	if !launch(func() {
 		current.value = fly()
 		f.mu.Lock()
-		delete(f.running, key)
+		if f.running[key] == current {
+			delete(f.running, key)
+		}
 		f.mu.Unlock()
 		close(current.done)
 	}) {
@@ -55,4 +58,12 @@ func (f *flights[K, V]) join(key K, launch func(func()) bool, fly func() V) *fli
 	}
 	f.running[key] = current
 	return current
+}
+
+// forget lets the next caller for such a key start a call of its own. Those who wait for one that is under way get its
+// result all the same.
+func (f *flights[K, V]) forget(which func(K) bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	maps.DeleteFunc(f.running, func(key K, _ *flight[V]) bool { return which(key) })
 }

@@ -19,13 +19,13 @@ func (p *Provider) look(ctx context.Context, at place) *answer {
 		}
 		ctx, cancel := p.work.detach(ctx, p.options.Deadline)
 		defer cancel()
-		generation, _ := p.tokens.begin("")
+		generation := p.memory.begin()
 		a := p.find(ctx, at)
 		if a.err != nil && !helpers.IsNotFound(a.err) {
 			p.options.Trace.failed(a.registry, a.err)
 		}
-		if now := p.now(); a.life.holds(now) && p.tokens.current(generation) {
-			p.memory.put(at, a, now)
+		if now := p.now(); a.life.holds(now) {
+			p.memory.put(at, a, now, generation)
 		}
 		return a
 	})

@@ -47,6 +47,8 @@ type memory struct {
 	answers atomic.Pointer[map[place]*answer]
 	mu      sync.Mutex // held to change answers
 	closed  bool
+	// generation counts the calls of drop. What was looked up before one is not remembered after it.
+	generation int
 }
 
 // get returns the answer that holds now, or nil.
@@ -61,12 +63,22 @@ func (m *memory) get(at place, now time.Time) *answer {
 	return nil
 }
 
-// put remembers an answer, and forgets those that no longer hold.
-func (m *memory) put(at place, a *answer, now time.Time) {
+// begin is called before an answer is looked up, and returns the generation.
+func (m *memory) begin() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.generation
+}
+
+// put remembers an answer that was looked up since begin, and forgets those that no longer hold.
+func (m *memory) put(at place, a *answer, now time.Time, generation int) {
 	if len(at.registry)+len(at.scope) > maxPlace {
 		return
 	}
 	m.change(func(answers map[place]*answer) {
+		if generation != m.generation {
+			return
+		}
 		maps.DeleteFunc(answers, func(_ place, old *answer) bool { return !old.life.holds(now) })
 		if len(answers) >= maxAnswers {
 			clear(answers)
@@ -78,10 +90,12 @@ func (m *memory) put(at place, a *answer, now time.Time) {
 // drop forgets the answers for a registry.
 func (m *memory) drop(identity string) {
 	m.change(func(answers map[place]*answer) {
+		m.generation++
 		maps.DeleteFunc(answers, func(_ place, a *answer) bool { return a.registry.Identity() == identity })
 	})
 }
 
+// change has f change a copy of the answers, which then takes their place. f is called with mu held.
 func (m *memory) change(f func(map[place]*answer)) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

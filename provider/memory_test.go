@@ -365,6 +365,47 @@ func TestInvalidateReachesWhatIsUnderWay(t *testing.T) {
 	}
 }
 
+// Who asks after Invalidate does not wait for a run that was begun before it.
+func TestInvalidateStartsAnew(t *testing.T) {
+	t.Parallel()
+	f := newFolder(t, "gated")
+	gate := f.pipe("gate")
+	p := f.isolated(here, "swordfish")
+	first := make(chan string, 1)
+	go func() { first <- secretOf(t, p, here, "") }()
+	w, err := os.OpenFile(gate, os.O_WRONLY, 0)
+	must(t, err)
+	p.Invalidate(here)
+	f.write("behaviour", "honest")
+	for range 2 {
+		if got := secretOf(t, p, here, ""); got != "swordfish/2" {
+			t.Errorf("while the run from before is under way: %q", got)
+		}
+	}
+	must(t, w.Close())
+	<-first
+	f.wantRuns(2)
+}
+
+// An answer that comes after its registry was dropped is not remembered, however close the two are.
+func TestMemoryTakesNothingFromBeforeItsDrop(t *testing.T) {
+	t.Parallel()
+	var m memory
+	now := time.Now()
+	at := place{registry: here}
+	a := &answer{registry: registry(t, here), life: newSpan(now, now.Add(time.Hour))}
+	generation := m.begin()
+	m.drop(here)
+	m.put(at, a, now, generation)
+	if m.get(at, now) != nil {
+		t.Error("an answer from before is remembered")
+	}
+	m.put(at, a, now, m.begin())
+	if m.get(at, now) != a {
+		t.Error("an answer from after is not")
+	}
+}
+
 func TestMemoryIsBounded(t *testing.T) {
 	t.Parallel()
 	f := newFolder(t, "honest")

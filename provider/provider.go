@@ -120,7 +120,9 @@ func (p *Provider) Invalidate(registry string) {
 		return
 	}
 	p.tokens.drop(r.Identity())
-	p.memory.drop(r.Identity())
+	p.runs.forget(func(k key) bool { return k.identity == r.Identity() })
+	p.lookups.forget(func(place) bool { return true }) // those for other registries find the runs they wait for again
+	p.memory.drop(r.Identity())                        // last, so that nothing from before the others is remembered
 }
 
 // errClosed is the cause of what fails after Close.

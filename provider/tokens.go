@@ -82,13 +82,6 @@ func (ts *tokens) begin(identity string) (generation int, trusted bool) {
 	return ts.generation, !ts.distrusted[identity]
 }
 
-// current tells whether drop has not been called since the generation.
-func (ts *tokens) current(generation int) bool {
-	ts.mu.Lock()
-	defer ts.mu.Unlock()
-	return generation == ts.generation
-}
-
 // put keeps an outcome that was fetched since begin, unless what is there is better: a failure does not take the place
 // of a credential that still serves, nor does one that ends no later, which would be asked for again and again.
 func (ts *tokens) put(k key, t token, now time.Time, generation int) {
