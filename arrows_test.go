@@ -43,6 +43,7 @@ var arrows = []arrow{
 	{"cmd/docker-credential-beta9-*", []string{"helpers/*", "internal/..."}, none},
 	{"cmd/beta9-credentials/...", []string{"..."}, anything},
 
+	{"internal/demo/...", []string{"..."}, anything},                                         // shows all of it
 	{"internal/bench/...", []string{"..."}, anything},                                        // measures all of it
 	{"internal/cloudtest/...", []string{"helpers", "helpers/jwt", "internal/..."}, anything}, // stand-ins of token services, for tests
 	{"internal/...", []string{"helpers", "internal/..."}, anything},
@@ -63,7 +64,7 @@ var arrows = []arrow{
 }
 
 // ends are what imports everything and is imported by nobody but itself.
-var ends = []string{"internal/bench/...", "cmd/..."}
+var ends = []string{"internal/bench/...", "internal/demo/...", "cmd/..."}
 
 // light are the commands that a client waits for at every pull, and never link what opens a socket.
 var light = struct{ commands, without, others []string }{
