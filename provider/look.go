@@ -10,8 +10,14 @@ import (
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
 )
 
+// patience is how long a caller waits for a look-up that is past its deadline: longer than a helper that was killed takes
+// to go. A Source that does not end with its context keeps the look-up, but not its callers.
+const patience = time.Second
+
 // look is a look-up that memory did not answer. Callers with the same question share it.
 func (p *Provider) look(ctx context.Context, at place) *answer {
+	ctx, cancel := context.WithTimeout(ctx, p.options.Deadline+patience)
+	defer cancel()
 	a, err := p.lookups.do(ctx, at, p.work.launch, func() *answer {
 		// The answer may have come between the caller's look at the memory and this one.
 		if a := p.memory.get(at, p.now()); a != nil {
@@ -125,7 +131,7 @@ func configOf(c helpers.Credential) authn.AuthConfig {
 // material asks the Source. Material that is bound to another registry, or to a part of this one that the repository
 // does not lie in, is none.
 func (p *Provider) material(ctx context.Context, t helpers.Type, r helpers.Registry) (helpers.Material, error) {
-	m, err := p.options.Source.Material(ctx, r)
+	m, err := p.consult(ctx, r)
 	switch {
 	case helpers.IsNotFound(err):
 		return helpers.Material{}, helpers.ErrNotFound
@@ -135,6 +141,17 @@ func (p *Provider) material(ctx context.Context, t helpers.Type, r helpers.Regis
 		return helpers.Material{}, helpers.ErrNotFound
 	}
 	return m, m.Bound(t.Name, r)
+}
+
+// consult asks the Source. A panic in there is a failure of the look-up alone: it happens in a goroutine of this package,
+// where no caller could recover from it, and in a process that serves other tenants too. What it says may be secret.
+func (p *Provider) consult(ctx context.Context, r helpers.Registry) (m helpers.Material, err error) {
+	defer func() {
+		if recover() != nil {
+			m, err = helpers.Material{}, helpers.Fail(helpers.Internal, "the source of the material panicked", "")
+		}
+	}()
+	return p.options.Source.Material(ctx, r)
 }
 
 // sourceFailure keeps a failure of the Source as it is, since those who write one see to it that it holds no secret;

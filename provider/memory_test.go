@@ -473,6 +473,18 @@ func TestPlanEndsBeforeTheCredential(t *testing.T) {
 	})
 }
 
+// A credential that ends in the year 9999 is kept like any other that lives long.
+func TestPlanOfCredentialsThatNearlyNeverEnd(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
+	for _, year := range []int{2031, 2034, 2040, 2262, 2290, 9999} {
+		s, ahead := plan(now, time.Date(year, 12, 31, 23, 59, 59, 0, time.UTC))
+		if !s.holds(now.Add(300*24*time.Hour)) || ahead.Before(now.Add(300*24*time.Hour)) || ahead.After(s.until) {
+			t.Errorf("%d: holds until %v, the successor is fetched at %v", year, s.until, ahead)
+		}
+	}
+}
+
 // The two clocks of a time are looked at both: the wall clock may be set, and the monotonic one stands still while a
 // machine sleeps.
 func TestSpanHoldsByBothClocks(t *testing.T) {

@@ -451,3 +451,33 @@ func TestCloseForgetsWhatWasRemembered(t *testing.T) {
 		t.Error("a closed provider answers")
 	}
 }
+
+// A Source that panics fails its own look-ups; other tenants of the process go on.
+func TestSourceThatPanics(t *testing.T) {
+	t.Parallel()
+	p := newFolder(t, "honest").provider(Options{TempFolder: t.TempDir(), Source: source(func(context.Context, helpers.Registry) (helpers.Material, error) {
+		panic(canary)
+	})})
+	config, err := p.GetCredentials(t.Context(), here, "")
+	if config == nil || *config != (authn.AuthConfig{}) || !errors.Is(err, helpers.Internal) || strings.Contains(fmt.Sprintf("%+v", err), canary) {
+		t.Errorf("got %v, %v", config, err)
+	}
+	if _, err := p.BuildEnvironment(t.Context(), here+"/app"); !errors.Is(err, helpers.Internal) {
+		t.Errorf("a build: %v", err)
+	}
+}
+
+// A Source that does not heed its context holds nobody up for longer than the deadline, not even a caller without one.
+func TestSourceThatHangs(t *testing.T) {
+	t.Parallel()
+	over := make(chan struct{})
+	p := newFolder(t, "honest").provider(Options{Deadline: time.Millisecond, Source: source(func(context.Context, helpers.Registry) (helpers.Material, error) {
+		<-over
+		return helpers.Material{}, helpers.ErrNotFound
+	})})
+	t.Cleanup(func() { close(over) }) // before the provider is closed
+	config, err := p.GetCredentials(context.Background(), here, "")
+	if config == nil || *config != (authn.AuthConfig{}) || !errors.Is(err, helpers.Timeout) {
+		t.Errorf("got %v, %v", config, err)
+	}
+}

@@ -20,6 +20,9 @@ const (
 	// maxMargin is how long before its end a credential is no longer given out: clients keep what they get, BuildKit for
 	// 4 minutes and 50 seconds.
 	maxMargin = 5 * time.Minute
+	// maxLife is how much of a credential's life is counted on. Servers say the year 9999 for never, and neither a duration
+	// nor the nanoseconds since 1970 reach as far.
+	maxLife = 365 * 24 * time.Hour
 )
 
 // span is a stretch of time. It ends early when the clock is set, either way, and when the machine sleeps, but never
@@ -42,7 +45,7 @@ func (s span) holds(now time.Time) bool {
 // is fetched. What lives for more than ten minutes keeps five of them as margin, what lives shorter half of its life.
 // Both times are spread, so that credentials which were made together are not renewed together.
 func plan(now, expires time.Time) (s span, ahead time.Time) {
-	left := expires.Sub(now)
+	left := min(expires.Sub(now), maxLife)
 	margin := min(maxMargin, left/2)
 	usable := left - margin - spread(margin/4)
 	return newSpan(now, now.Add(usable)), now.Add(usable*85/100 + spread(usable/10))
