@@ -1,6 +1,9 @@
 package secrets
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
 )
 
@@ -19,6 +22,34 @@ func (i Image) Check() error {
 		return err
 	}
 	return CheckName("image", i.ID)
+}
+
+// Order returns the secrets in the order in which every caller of [Images.Attach] writes them, so that no two wait for
+// each other. The error is a [*helpers.Failure] with [helpers.BadRequest] when one is not of the image's workspace.
+func (i Image) Order(with []Secret) ([]Secret, error) {
+	for _, s := range with {
+		if s.Workspace != i.Workspace {
+			return nil, helpers.Fail(helpers.BadRequest, "a secret of another workspace cannot be attached to "+i.String(), "")
+		}
+	}
+	return slices.SortedFunc(slices.Values(with), func(a, b Secret) int { return cmp.Compare(a.Name, b.Name) }), nil
+}
+
+// WithReferences returns the image with the references that a store has for it as text. The error is [ErrNotFound] when
+// there are none and [ErrSealed] when one is malformed.
+func (i Image) WithReferences(texts []string) (Image, error) {
+	if len(texts) == 0 {
+		return i, NotFound(i)
+	}
+	i.References = nil
+	for _, text := range texts {
+		ref, err := helpers.ParseReference(text)
+		if err != nil {
+			return i, Sealed(i, "it has a reference that is malformed", "attach the image again")
+		}
+		i.References = append(i.References, ref)
+	}
+	return i, nil
 }
 
 // A Candidate is a secret that could serve a reference of an image.

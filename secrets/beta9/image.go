@@ -1,14 +1,11 @@
 package beta9
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/beam-cloud/docker-credential-beta9/helpers"
 	"github.com/beam-cloud/docker-credential-beta9/secrets"
 )
 
@@ -26,18 +23,17 @@ func (s *Store) Attach(ctx context.Context, image secrets.Image, with ...secrets
 }
 
 func (s *Store) attach(ctx context.Context, tx pgx.Tx, image secrets.Image, with []secrets.Secret) error {
-	// In one order, so that two callers with the same secrets do not wait for each other.
-	with = slices.SortedFunc(slices.Values(with), func(a, b secrets.Secret) int { return cmp.Compare(a.Name, b.Name) })
+	with, err := image.Order(with)
+	if err != nil {
+		return err
+	}
 	for _, secret := range with {
-		if secret.Workspace != image.Workspace {
-			return helpers.Fail(helpers.BadRequest, "a secret of another workspace cannot be attached to "+image.String(), "")
-		}
 		if _, err := s.put(ctx, tx, secret); err != nil {
 			return err
 		}
 	}
 	var id int
-	err := tx.QueryRow(ctx, `SELECT w.id FROM workspace w, image i WHERE w.external_id = $1 AND i.image_id = $2`,
+	err = tx.QueryRow(ctx, `SELECT w.id FROM workspace w, image i WHERE w.external_id = $1 AND i.image_id = $2`,
 		image.Workspace, image.ID).Scan(&id)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return secrets.NotFound(image)
@@ -96,15 +92,5 @@ WHERE w.external_id = $1 AND c.image_id = $2 GROUP BY c.reference ORDER BY c.ref
 	if err != nil {
 		return image, unavailable(image, err)
 	}
-	if len(texts) == 0 {
-		return image, secrets.NotFound(image)
-	}
-	for _, text := range texts {
-		ref, err := helpers.ParseReference(text)
-		if err != nil {
-			return image, secrets.Sealed(image, "it has a reference that is malformed", "attach the image again")
-		}
-		image.References = append(image.References, ref)
-	}
-	return image, nil
+	return image.WithReferences(texts)
 }

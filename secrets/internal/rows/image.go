@@ -1,10 +1,8 @@
 package rows
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
-	"slices"
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
 	"github.com/beam-cloud/docker-credential-beta9/secrets"
@@ -30,12 +28,11 @@ func (s *Store) Attach(ctx context.Context, image secrets.Image, with ...secrets
 }
 
 func (s *Store) attach(ctx context.Context, tx *sql.Tx, image secrets.Image, with []secrets.Secret) error {
-	// In one order, so that two callers with the same secrets do not wait for each other.
-	with = slices.SortedFunc(slices.Values(with), func(a, b secrets.Secret) int { return cmp.Compare(a.Name, b.Name) })
+	with, err := image.Order(with)
+	if err != nil {
+		return err
+	}
 	for _, secret := range with {
-		if secret.Workspace != image.Workspace {
-			return helpers.Fail(helpers.BadRequest, "a secret of another workspace cannot be attached to "+image.String(), "")
-		}
 		if _, err := s.put(ctx, tx, secret); err != nil {
 			return err
 		}
@@ -63,17 +60,7 @@ func (s *Store) Image(ctx context.Context, workspace, id string) (secrets.Image,
 	if err != nil {
 		return image, s.unavailable(image, err)
 	}
-	if len(texts) == 0 {
-		return image, secrets.NotFound(image)
-	}
-	for _, text := range texts {
-		ref, err := helpers.ParseReference(text)
-		if err != nil {
-			return image, secrets.Sealed(image, "it has a reference that is malformed", "attach the image again")
-		}
-		image.References = append(image.References, ref)
-	}
-	return image, nil
+	return image.WithReferences(texts)
 }
 
 func (s *Store) references(ctx context.Context, image secrets.Image) ([]string, error) {

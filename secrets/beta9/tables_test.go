@@ -1,0 +1,132 @@
+package beta9_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/beam-cloud/docker-credential-beta9/helpers"
+	"github.com/beam-cloud/docker-credential-beta9/secrets"
+	"github.com/beam-cloud/docker-credential-beta9/secrets/beta9"
+	"github.com/beam-cloud/docker-credential-beta9/secrets/secretstest"
+)
+
+func TestBeta9StaysAsItWas(t *testing.T) {
+	t.Parallel()
+	address := fresh(t)
+	const inventory = `SELECT string_agg(format('%s.%s %s %s', relname, attname, atttypid::regtype, attnotnull), E'\n' ORDER BY relname, attnum)
+FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND attnum > 0
+AND relname NOT LIKE 'cred\_%' AND attname NOT IN ('credential_secret_name', 'credential_secret_id')`
+	const versions = `SELECT string_agg(version_id || ' ' || tstamp, ',' ORDER BY id) FROM goose_db_version`
+	const triggers = `SELECT count(*) FROM pg_trigger WHERE tgrelid IN ('image'::regclass, 'workspace'::regclass, 'workspace_secret'::regclass)`
+	before := ask[string](t, address, inventory) + ask[string](t, address, versions) + ask[string](t, address, triggers)
+	reopen(t, address)
+	reopen(t, address)
+	if after := ask[string](t, address, inventory) + ask[string](t, address, versions) + ask[string](t, address, triggers); after != before {
+		t.Errorf("before:\n%s\nafter:\n%s", before, after)
+	}
+	if n := ask[int](t, address, `SELECT count(*) FROM pg_indexes WHERE indexname = 'idx_image_credential_secret_name'`); n != 1 {
+		t.Errorf("%d indexes on the column", n)
+	}
+	if n := ask[int](t, address, `SELECT max(version_id) FROM cred_beta9_version`); n != 1 {
+		t.Errorf("own version %d", n)
+	}
+	if err := beta9.Migrate(t.Context(), secretstest.Postgres(t)); helpers.ReasonOf(err) != helpers.BadRequest || helpers.HintOf(err) == "" {
+		t.Errorf("a database that is not Beta9's: %v", err)
+	}
+}
+
+func TestImagesOfBeta9(t *testing.T) {
+	t.Parallel()
+	address, s := start(t)
+	ctx := t.Context()
+	missing := secrets.Image{Workspace: workspace, ID: "no-such-image"}
+	if err := s.Attach(ctx, missing, github(t, "x", "")); !helpers.IsNotFound(err) || !strings.Contains(err.Error(), missing.ID) {
+		t.Errorf("an image that is not there: %v", err)
+	}
+	if list, err := s.List(ctx, workspace); err != nil || len(list) > 0 {
+		t.Errorf("%d secrets were written for an image that is not there, %v", len(list), err)
+	}
+	const columns = `SELECT coalesce(credential_secret_name, '-') || ' ' || (credential_secret_id IS NOT NULL) FROM image`
+	attach(t, s, []secrets.Secret{github(t, "x", ""), github(t, "y", "acme")}, "registry.k8s.io/pause", "ghcr.io/acme/app")
+	if got, want := ask[string](t, address, columns), github(t, "y", "acme").Name+" true"; got != want {
+		t.Errorf("the image names %q, want %q: the longest scope of the first reference that has one", got, want)
+	}
+	// Another workspace that has no secret for the image leaves the note alone.
+	if err := s.Attach(ctx, secrets.Image{Workspace: other, ID: image}); err != nil {
+		t.Fatal(err)
+	}
+	if got := ask[string](t, address, columns); got == "- false" {
+		t.Error("another workspace took the note away")
+	}
+	attach(t, s, nil)
+	if got := ask[string](t, address, columns); got != "- false" {
+		t.Errorf("a detached image names %q", got)
+	}
+}
+
+func TestOthersInTheTable(t *testing.T) {
+	t.Parallel()
+	address, s := start(t)
+	ctx := t.Context()
+	fill(t, address, "DATABASE_URL", beta9Seals(t, "not ours"))
+	if _, err := s.Get(ctx, workspace, "DATABASE_URL"); !helpers.IsNotFound(err) {
+		t.Errorf("a user's own secret: %v", err)
+	}
+	if err := s.Delete(ctx, workspace, "DATABASE_URL", 0); !helpers.IsNotFound(err) {
+		t.Errorf("deleting a user's own secret: %v", err)
+	}
+	fill(t, address, "oci-registry-ghcr-io", knownAnswer)
+	if list, err := s.List(ctx, workspace); err != nil || len(list) != 1 || list[0].Name != "oci-registry-ghcr-io" || list[0].Version != 0 {
+		t.Errorf("listed %d, %v", len(list), err)
+	}
+	if err := s.Delete(ctx, workspace, "oci-registry-ghcr-io", 0); err != nil {
+		t.Errorf("deleting an older release's secret: %v", err)
+	}
+	// Somebody who has the database and so the workspace's key, but not the keyring, makes a secret.
+	fill(t, address, "oci-creds-0fd460f0568e29c1", knownAnswer)
+	if _, err := s.Get(ctx, workspace, "oci-creds-0fd460f0568e29c1"); !errors.Is(err, secrets.ErrSealed) || !strings.Contains(err.Error(), "vouches") {
+		t.Errorf("a secret that nothing vouches for: %v", err)
+	}
+	if _, err := s.Put(ctx, github(t, "x", "")); err != nil {
+		t.Errorf("storing it again: %v", err)
+	}
+	// Beta9 deletes a secret behind the store's back.
+	execute(t, address, `DELETE FROM workspace_secret`)
+	if _, err := s.Get(ctx, workspace, "oci-creds-0fd460f0568e29c1"); !helpers.IsNotFound(err) {
+		t.Errorf("a secret that Beta9 deleted: %v", err)
+	}
+	again, err := s.Put(ctx, github(t, "y", ""))
+	if err != nil || again.Version != 2 {
+		t.Errorf("version %d, %v", again.Version, err)
+	}
+}
+
+func TestWorkspacesOfBeta9(t *testing.T) {
+	t.Parallel()
+	address, s := start(t)
+	ctx := t.Context()
+	nobody := github(t, "x", "")
+	nobody.Workspace = "00000000-0000-4000-8000-000000000000"
+	if _, err := s.Put(ctx, nobody); !helpers.IsNotFound(err) || !strings.Contains(err.Error(), nobody.Workspace) {
+		t.Errorf("a workspace that is not there: %v", err)
+	}
+	nobody.Workspace = "acme"
+	if _, err := s.Put(ctx, nobody); helpers.ReasonOf(err) != helpers.BadRequest {
+		t.Errorf("a workspace without a UUID: %v", err)
+	}
+	upper := github(t, "x", "")
+	upper.Workspace = strings.ToUpper(workspace)
+	if _, err := s.Put(ctx, upper); err != nil {
+		t.Errorf("a UUID in capitals: %v", err)
+	}
+	if _, err := s.Get(ctx, workspace, upper.Name); err != nil {
+		t.Errorf("the same in small letters: %v", err)
+	}
+	for _, key := range []string{"NULL", "''", "'sk_AAEC'", "'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8='"} {
+		execute(t, address, `UPDATE workspace SET signing_key = `+key)
+		if _, err := s.Get(ctx, workspace, upper.Name); helpers.ReasonOf(err) != helpers.StoreFailed || strings.Contains(err.Error(), "AAEC") {
+			t.Errorf("a workspace whose key is %s: %v", key, err)
+		}
+	}
+}
