@@ -22,6 +22,7 @@ type BuildEnvironment struct {
 	provider *Provider
 	folder   string
 	granted  map[string]helpers.Registry // by identity: what the socket answers for
+	named    map[string]string           // the helper for each key of the auth file
 	socket   *listener.Listener          // nil under the policy Ambient
 	unwatch  context.CancelFunc
 	removing sync.Once
@@ -34,7 +35,7 @@ type BuildEnvironment struct {
 // helper asks. The clients of a build ask for a whole registry: when the images of one registry need different material,
 // the error says so. The error is a [*helpers.Failure].
 func (p *Provider) BuildEnvironment(ctx context.Context, references ...string) (*BuildEnvironment, error) {
-	b := &BuildEnvironment{provider: p, granted: make(map[string]helpers.Registry)}
+	b := &BuildEnvironment{provider: p, granted: make(map[string]helpers.Registry), named: make(map[string]string)}
 	if err := b.grant(ctx, references); err != nil {
 		return nil, err
 	}
@@ -62,6 +63,8 @@ func unmade(err error) error {
 
 // grant notes the registries of the references, but for those that serve public images only.
 func (b *BuildEnvironment) grant(ctx context.Context, references []string) error {
+	ctx, cancel := context.WithTimeout(ctx, b.provider.options.Deadline)
+	defer cancel()
 	given := make(map[string]helpers.Material)
 	for _, s := range references {
 		ref, err := helpers.ParseReference(s)
@@ -85,8 +88,22 @@ func (b *BuildEnvironment) grant(ctx context.Context, references []string) error
 			given[r.Identity()] = m
 		}
 		b.granted[r.Identity()] = r
+		b.name(t, r, s)
 	}
 	return nil
+}
+
+// name enters the helper of a registry into the auth file. The clients compare a key with the host as the reference spells
+// it, upper case and port 443 included.
+func (b *BuildEnvironment) name(t helpers.Type, r helpers.Registry, reference string) {
+	keys := r.ConfigKeys()
+	typed, _, _ := strings.Cut(reference, "/")
+	if host, err := helpers.ParseServerURL(typed); err == nil && host.Identity() == r.Identity() {
+		keys = append(keys, typed)
+	}
+	for _, k := range keys {
+		b.named[k] = strings.TrimPrefix(t.Executable(), "docker-credential-")
+	}
 }
 
 // fill makes what lies in the folder.
@@ -105,17 +122,17 @@ func (b *BuildEnvironment) fill() error {
 	return err
 }
 
+// nowhere is a host that cannot be (RFC 6761, section 6.4).
+const nowhere = "nowhere.invalid"
+
 // authFile is the configuration file of docker and its relatives. It names a helper for each registry and holds no
-// login, nor a helper for any other registry: what is not named here is pulled anonymously.
+// login, nor a helper for any other registry: what is not named here is pulled anonymously. It is not left without any,
+// because docker takes a file without logins and helpers for a fresh one, and looks into the machine's own key store.
 func (b *BuildEnvironment) authFile() ([]byte, error) {
-	named := make(map[string]string)
-	for _, r := range b.granted {
-		t, _ := b.provider.registries.Lookup(r) // known: grant has looked
-		for _, k := range r.ConfigKeys() {
-			named[k] = strings.TrimPrefix(t.Executable(), "docker-credential-")
-		}
+	if len(b.named) == 0 {
+		b.named[nowhere] = "beta9-generic"
 	}
-	return json.MarshalIndent(map[string]any{"credHelpers": named}, "", "  ")
+	return json.MarshalIndent(map[string]any{"credHelpers": b.named}, "", "  ")
 }
 
 // AuthFile returns the path of the auth file, for --authfile. The helpers that it names are found and get the material
@@ -163,17 +180,19 @@ func (b *BuildEnvironment) Environ(base []string) []string {
 
 func (b *BuildEnvironment) socketPath() string { return filepath.Join(b.folder, "s") }
 
-// Material makes a build environment the Source of its socket: it yields what the registries of the build need.
+// Material makes a build environment the Source of its socket: it yields what the images of the build need, and nothing for
+// a part of a registry that this is not good for.
 func (b *BuildEnvironment) Material(ctx context.Context, r helpers.Registry) (helpers.Material, error) {
 	granted, ok := b.granted[r.Identity()]
 	if !ok {
 		return helpers.Material{}, helpers.ErrNotFound
 	}
-	if r.Scope() != "" {
-		granted = granted.WithScope(r.Scope())
-	}
 	t, _ := b.provider.registries.Lookup(granted) // known: grant has looked
-	return b.provider.material(ctx, t, granted)
+	m, err := b.provider.material(ctx, t, granted)
+	if err == nil && r.Scope() != "" && !m.Scope().Covers(r.Scope()) {
+		return helpers.Material{}, helpers.ErrNotFound
+	}
+	return m, err
 }
 
 // Close ends the service of the socket and removes the folder with all that is in it. Programs that still run get no

@@ -137,6 +137,76 @@ func TestBuildEnvironment(t *testing.T) {
 	f.wantRuns(0)
 }
 
+// helpersOf reads what the auth file of a build names.
+func helpersOf(t *testing.T, b *BuildEnvironment) map[string]string {
+	t.Helper()
+	var config struct {
+		CredHelpers map[string]string `json:"credHelpers"`
+	}
+	data, err := os.ReadFile(b.AuthFile())
+	must(t, err)
+	must(t, json.Unmarshal(data, &config))
+	return config.CredHelpers
+}
+
+// The clients look a host up as the reference spells it.
+func TestBuildEnvironmentNamesHostsAsTyped(t *testing.T) {
+	t.Parallel()
+	p := newFolder(t, "honest").provider(Options{TempFolder: shortTemp(t), Source: Materials{
+		material(t, here, canary), material(t, "localhost:5000", canary),
+	}})
+	b, err := p.BuildEnvironment(t.Context(), here+":443/app", "LOCALHOST:5000/app", "library/ubuntu", "ghcr.io/app@sha256:"+strings.Repeat("a", 64))
+	must(t, err)
+	defer b.Close()
+	want := map[string]string{
+		here: "beta9-generic", here + ":443": "beta9-generic",
+		"localhost:5000": "beta9-generic", "LOCALHOST:5000": "beta9-generic", "ghcr.io": "beta9-ghcr",
+		"docker.io": "beta9-dockerhub", "https://index.docker.io/v1/": "beta9-dockerhub", "registry-1.docker.io": "beta9-dockerhub",
+	}
+	if got := helpersOf(t, b); !maps.Equal(got, want) {
+		t.Errorf("auth file: %v", got)
+	}
+	for _, name := range []string{here + ":443", "LOCALHOST:5000"} {
+		if m, err := socket.Ask(t.Context(), b.socketPath(), registry(t, name)); err != nil || m.Value("PASSWORD") != canary {
+			t.Errorf("asked for %s: %v", name, err)
+		}
+	}
+}
+
+// With neither logins nor helpers in its configuration, docker turns to the machine's key store.
+func TestBuildEnvironmentOfPublicImagesNamesAHelper(t *testing.T) {
+	t.Parallel()
+	p := newFolder(t, "honest").provider(Options{TempFolder: shortTemp(t), Source: Materials{}})
+	for _, references := range [][]string{nil, {"mcr.microsoft.com/dotnet/sdk:9.0"}} {
+		b, err := p.BuildEnvironment(t.Context(), references...)
+		must(t, err)
+		defer b.Close()
+		if got := helpersOf(t, b); !maps.Equal(got, map[string]string{nowhere: "beta9-generic"}) {
+			t.Errorf("%v: auth file: %v", references, got)
+		}
+		if _, err := socket.Ask(t.Context(), b.socketPath(), registry(t, nowhere)); !helpers.IsNotFound(err) {
+			t.Errorf("%v: %v", references, err)
+		}
+	}
+}
+
+// Another part of a registry may be guarded by another secret of the tenant, which the build was not made for.
+func TestBuildEnvironmentKeepsToItsScope(t *testing.T) {
+	t.Parallel()
+	p := newFolder(t, "honest").provider(Options{TempFolder: shortTemp(t), Source: Materials{
+		material(t, here+"/acme", canary), material(t, here+"/vault", "other"),
+	}})
+	b, err := p.BuildEnvironment(t.Context(), here+"/acme/app")
+	must(t, err)
+	defer b.Close()
+	for name, have := range map[string]bool{here: true, here + "/acme/other": true, here + "/vault": false, here + "/vault/app": false} {
+		m, err := socket.Ask(t.Context(), b.socketPath(), registry(t, name))
+		if have && (err != nil || m.Value("PASSWORD") != canary) || !have && !helpers.IsNotFound(err) {
+			t.Errorf("asked for %s: %v", name, err)
+		}
+	}
+}
+
 func TestBuildEnvironmentFollowsTheSource(t *testing.T) {
 	t.Parallel()
 	s := &tenant{material: material(t, here, "first")}
