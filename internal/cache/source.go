@@ -87,7 +87,13 @@ func (c *call) renew(ctx context.Context, place *slot, old entry) (helpers.Crede
 // wait asks for a credential, or waits for the process that does. old, unless it is missing, is the answer when no
 // other can be had.
 func (c *call) wait(ctx context.Context, place *slot, old entry) (helpers.Credential, error) {
-	lock, err := place.lock(ctx)
+	waiting := ctx
+	if old.kind != missing {
+		var cancel context.CancelFunc
+		waiting, cancel = context.WithTimeout(ctx, patience(ctx))
+		defer cancel()
+	}
+	lock, err := place.lock(waiting)
 	switch {
 	case err == nil:
 		defer lock.Discard()
@@ -136,8 +142,8 @@ func (c *call) fill(ctx context.Context, old entry, keep func(entry)) (helpers.C
 	return got, err
 }
 
-// patience returns how long upstream is waited for while there is a credential to go on with: half the time that is
-// left, so that it can still be handed out.
+// patience returns how long upstream, or another process that asks it, is waited for while there is a credential to go on
+// with: half the time that is left, so that it can still be handed out.
 func patience(ctx context.Context) time.Duration {
 	const usual = 5 * time.Second // half of a helper's usual deadline
 	if deadline, ok := ctx.Deadline(); ok {

@@ -512,7 +512,8 @@ func TestWaitingForAnotherEndsInTime(t *testing.T) {
 				synctest.Wait()
 				began := time.Now()
 				_, err := r.get()
-				if helpers.ReasonOf(err) != tt.reason || time.Since(began) > 10*time.Second {
+				// An answer at the deadline itself is lost: the process ends with it.
+				if took := time.Since(began); helpers.ReasonOf(err) != tt.reason || took > 10*time.Second || err == nil && took == 10*time.Second {
 					t.Errorf("%v after %v", err, time.Since(began))
 				}
 			})
