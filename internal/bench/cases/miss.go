@@ -1,0 +1,85 @@
+package cases
+
+import (
+	"errors"
+	"path/filepath"
+
+	"github.com/beam-cloud/docker-credential-beta9/internal/bench/measure"
+	"github.com/beam-cloud/docker-credential-beta9/internal/bench/report"
+)
+
+// miss is what the first pull of the hour waits for.
+func miss(s *scene) report.Section {
+	section := report.Section{
+		Title: "`get` that has to ask upstream",
+		About: "Nothing is cached. Over TLS the services stand behind a proxy on this machine under their real names; whoever trusts them reads\n" +
+			"the machine's whole bundle of certificates. Over http it is the metadata server of a machine in Google's cloud. Azure takes two\n" +
+			"calls, of which the second waits for the first. CPU is what the helper itself has used; the rest of the wall time is the\n" +
+			"stand-in's, on the other processor.",
+		Columns: []string{"", "wall", "× empty", "CPU", "peak", "to the peer"},
+	}
+	var subjects []subject
+	peers := map[string]string{}
+	add := func(name string, c *cloud, vendor, vendorCache string) {
+		dir, home := s.home()
+		ours := s.get(helper(c.typ), c.host, environ(home, c.all()))
+		ours.Accept = c.once(ours.Accept)
+		subjects = append(subjects, subject{name: "ours, " + name, who: report.Ours, program: helper(c.typ), command: ours, before: forgetting(tokens(dir))})
+		if vendor == "" || !s.programs.Has(vendor) {
+			return
+		}
+		theirDir, theirHome := s.home()
+		theirs := s.get(vendor, c.host, environ(theirHome, c.all()))
+		theirs.Accept = c.once(theirs.Accept)
+		before := forgetting("")
+		if vendorCache != "" {
+			before = forgetting(filepath.Join(theirDir, vendorCache))
+		}
+		peers["ours, "+name] = "vendor's, " + name
+		subjects = append(subjects, subject{name: "vendor's, " + name, who: report.Peer, program: vendor, command: theirs, before: before})
+	}
+	clouds := map[string]*cloud{"ecr, TLS": amazon(s.stage), "gcr, TLS": googles(s.stage), "gcr, http": googleMachine(s.stage), "acr, TLS": azures(s.stage, acrHost)}
+	add("ecr, TLS", clouds["ecr, TLS"], vendorECR, ".ecr")
+	add("gcr, TLS", clouds["gcr, TLS"], vendorGCR, "")
+	add("gcr, http", clouds["gcr, http"], vendorGCR, "")
+	add("acr, TLS", clouds["acr, TLS"], "", "")
+
+	o := s.run(subjects)
+	section.Noise = &o.Noise
+	floor := o.Floor()
+	section.Rows = []report.Row{{Name: "an empty Go program", Who: report.Floor, Cells: []report.Cell{
+		report.Of(floor.Wall(), report.Seconds), report.Of(measure.Exactly(1), report.Ratio), report.Of(floor.CPU(), report.Seconds),
+		report.Of(s.peak(subject{command: s.empty()}), report.Memory), report.Empty,
+	}}}
+	for _, x := range subjects {
+		series := o.Of(x.name)
+		cpu := report.Of(series.CPU(), report.Seconds)
+		if x.who == report.Ours {
+			cpu = cpu.Under("miss")
+		}
+		versus := report.Empty
+		if peer := peers[x.name]; peer != "" {
+			versus = report.Of(series.Wall().Over(o.Of(peer).Wall()), report.Ratio).To(peer)
+		}
+		section.Rows = append(section.Rows, report.Row{Name: x.name, Who: x.who, Cells: []report.Cell{
+			report.Of(series.Wall(), report.Seconds), report.Of(series.Wall().Over(floor.Wall()), report.Ratio), cpu,
+			report.Of(s.peak(x), report.Memory), versus,
+		}})
+	}
+	return section
+}
+
+// once accepts what accept does, if upstream was asked meanwhile: an answer from somebody's cache is no miss.
+func (c *cloud) once(accept func([]byte, int) error) func([]byte, int) error {
+	before := c.calls()
+	return func(out []byte, code int) error {
+		calls := c.calls() - before
+		before += calls
+		if calls == 0 {
+			return errNotAsked
+		}
+		return accept(out, code)
+	}
+}
+
+var errNotAsked = errors.New("it answered without asking upstream")

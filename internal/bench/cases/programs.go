@@ -1,0 +1,142 @@
+package cases
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/beam-cloud/docker-credential-beta9/helpers"
+	"github.com/beam-cloud/docker-credential-beta9/internal/needs"
+	vendors "github.com/beam-cloud/docker-credential-beta9/internal/peers"
+)
+
+// data is where the programs are that only the benchmark runs.
+const data = "./internal/bench/cases/testdata/"
+
+// The types, by what a hit needs.
+var (
+	staticTypes = []string{"dockerhub", "ghcr", "ngc", "generic"}
+	cloudTypes  = []string{"ecr", "gcr", "acr"}
+)
+
+// Programs are the programs that are measured.
+type Programs struct {
+	tree, dir string
+	// Missing says which peer is not here, and how to get it.
+	Missing []string
+}
+
+// The other programs, by their names in the folder.
+const (
+	empty      = "empty"
+	trivial    = "trivial"
+	dispatcher = "docker-credential-beta9"
+	reference  = "docker-credential-reference"
+	vendorECR  = "docker-credential-ecr-login"
+	vendorGCR  = "docker-credential-gcr"
+	pass       = "docker-credential-pass"
+)
+
+// peers are the programs of testdata/peers, by the package that they are built from.
+var peers = map[string]string{
+	reference: "./reference",
+	vendorECR: vendors.ECR,
+	vendorGCR: vendors.GCR,
+	pass:      "github.com/docker/docker-credential-helpers/pass/cmd",
+}
+
+// Build builds everything that is measured in dir: ours as make build does, and the others in the same way. tree is the root
+// of the sources.
+func Build(ctx context.Context, tree, dir string) (*Programs, error) {
+	p := &Programs{tree: tree, dir: dir}
+	if err := p.build(ctx, tree, dir+string(filepath.Separator), "./cmd/...", data+"empty", data+"crowd"); err != nil {
+		return nil, err
+	}
+	// The provider runs a helper of the table and no other, so the trivial one goes by the name of one.
+	if err := p.build(ctx, tree, p.trivial(), "./internal/execute/testdata/trivial"); err != nil {
+		return nil, err
+	}
+	for name, pkg := range peers {
+		if err := p.build(ctx, filepath.Join(tree, "testdata", "peers"), filepath.Join(dir, name), pkg); err != nil {
+			p.Missing = append(p.Missing, fmt.Sprintf("%s (%v)", name, err))
+		}
+	}
+	for _, tool := range []string{"pass", "gpg"} {
+		if _, err := needs.Find(tool); err != nil && p.Has(pass) {
+			p.Missing = append(p.Missing, fmt.Sprintf("%s (%v)", pass, err))
+			if err := os.Remove(p.path(pass)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return p, nil
+}
+
+func (p *Programs) build(ctx context.Context, in, to string, packages ...string) error {
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	args := append([]string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", to}, packages...)
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = in
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		lines := bytes.Split(bytes.TrimSpace(out), []byte("\n"))
+		return fmt.Errorf("go build %s: %w: %s", strings.Join(packages, " "), err, lines[len(lines)-1])
+	}
+	return nil
+}
+
+// Has tells whether a program is here.
+func (p *Programs) Has(name string) bool {
+	_, err := os.Stat(p.path(name))
+	return err == nil
+}
+
+func (p *Programs) path(name string) string { return filepath.Join(p.dir, name) }
+
+// helper is the file name of a type's helper.
+func helper(typ string) string { return helpers.ExecutablePrefix + typ }
+
+// trivial is the path of the trivial helper, which answers for ghcr.io.
+func (p *Programs) trivial() string { return filepath.Join(p.trivialFolder(), helper("ghcr")) }
+
+func (p *Programs) trivialFolder() string { return filepath.Join(p.dir, trivial) }
+
+// size is a program's, in bytes.
+func (p *Programs) size(name string) (float64, error) {
+	info, err := os.Stat(p.path(name))
+	if err != nil {
+		return 0, err
+	}
+	return float64(info.Size()), nil
+}
+
+// Fingerprint stands for what is measured: the helpers, and this program with all that it measures in itself.
+func (p *Programs) Fingerprint() (string, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	paths := []string{self, p.path(dispatcher)}
+	for _, typ := range append(append([]string{}, staticTypes...), cloudTypes...) {
+		paths = append(paths, p.path(helper(typ)))
+	}
+	for _, path := range paths {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintf(h, "%s %d\n", runtime.Version(), len(data))
+		h.Write(data)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8]), nil
+}

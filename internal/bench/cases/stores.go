@@ -1,0 +1,150 @@
+package cases
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/beam-cloud/docker-credential-beta9/helpers"
+	"github.com/beam-cloud/docker-credential-beta9/internal/bench/measure"
+	"github.com/beam-cloud/docker-credential-beta9/internal/bench/report"
+	"github.com/beam-cloud/docker-credential-beta9/secrets"
+	"github.com/beam-cloud/docker-credential-beta9/secrets/postgres"
+	"github.com/beam-cloud/docker-credential-beta9/secrets/secretstest"
+	"github.com/beam-cloud/docker-credential-beta9/secrets/sqlite"
+)
+
+// comparisons is how often the stores' own benchmarks are run.
+const comparisons = 7
+
+// stores is what the stores of secrets cost.
+func stores(s *scene) report.Section {
+	section := report.Section{
+		Title: "The stores of secrets",
+		About: "One secret written, read by its name, and found for an image. SQLite waits for the disk at each write; PostgreSQL is a server of\n" +
+			"its own on this machine, over its socket, which waits for no disk. Below, from the packages' own benchmarks: what is read to\n" +
+			"what the driver needs for the bytes alone, and how many times faster Beta9's join is than the three queries that it replaces.",
+		Columns: []string{"", "write", "read", "find", "ratio"},
+	}
+	named := map[string]func() secretstest.Store{
+		"SQLite": func() secretstest.Store {
+			return must(sqlite.Open(s.ctx, filepath.Join(s.TempDir(), "secrets.db"), s.ring()))(s.stage)
+		},
+		"PostgreSQL": func() secretstest.Store {
+			cluster := secretstest.NewCluster(s.stage)
+			address := cluster.Database(s.stage)
+			s.do(postgres.Migrate(s.ctx, address))
+			return must(postgres.Open(s.ctx, address, s.ring()))(s.stage)
+		},
+	}
+	for _, name := range []string{"SQLite", "PostgreSQL"} {
+		var open secretstest.Store
+		if err := s.part(func() { open = named[name]() }); err != nil {
+			section.Missing = append(section.Missing, name+" ("+err.Error()+")")
+			continue
+		}
+		s.Cleanup(func() { open.Close() })
+		row, noise := s.work(open)
+		row.Name = name
+		section.Rows = append(section.Rows, row)
+		if section.Noise != nil {
+			noise = measure.Worst(noise, *section.Noise)
+		}
+		section.Noise = &noise
+	}
+	for _, b := range []struct{ pkg, name, what, budget string }{
+		{"./secrets/sqlite", "BenchmarkRead/get", "SQLite, read, to the driver's point read", "sqlite"},
+		{"./secrets/sqlite", "BenchmarkRead/find", "SQLite, find, to the driver's point read", ""},
+		{"./secrets/beta9", "BenchmarkFind/three", "Beta9's three queries to our join", "join"},
+	} {
+		ratio, err := s.ratio(b.pkg, b.name)
+		if err != nil {
+			section.Missing = append(section.Missing, fmt.Sprintf("%s (%v)", b.what, err))
+			continue
+		}
+		section.Rows = append(section.Rows, report.Row{Name: b.what, Who: report.Ours, Cells: []report.Cell{
+			report.Empty, report.Empty, report.Empty, report.Of(ratio, report.Ratio).Under(b.budget),
+		}})
+	}
+	return section
+}
+
+func (s *scene) ring() *secrets.Keyring {
+	return secrets.NewKeyring(must(secrets.NewKey())(s.stage))
+}
+
+// work measures a store with a thousand secrets.
+func (s *scene) work(open secretstest.Store) (report.Row, measure.Noise) {
+	const others, times = 1000, 20
+	secret := func(host string) secrets.Secret {
+		m := must(helpers.ParseMaterial([]byte(`{"version":1,"registry":"` + host + `","type":"generic","credentials":{"REGISTRY_USERNAME":"somebody","REGISTRY_PASSWORD":"not-a-secret"}}`)))(s.stage)
+		return must(secrets.New("w", m))(s.stage)
+	}
+	for i := range others {
+		_ = must(open.Put(s.ctx, secret(fmt.Sprintf("registry%d.example.com", i))))(s.stage)
+	}
+	kept := must(open.Put(s.ctx, secret("registry.example.com")))(s.stage)
+	ref := must(helpers.ParseReference("registry.example.com/acme/app:1"))(s.stage)
+	s.do(open.Attach(s.ctx, secrets.Image{Workspace: "w", ID: "i", References: []helpers.Reference{ref}}))
+	timed := func(name string, f func() error) measure.Subject {
+		return measure.Subject{Name: name, Run: measure.Timed(func() error { return repeat(f, times, 1) })}
+	}
+	plan := s.plan
+	plan.Load = measure.Unwatched{} // the server of PostgreSQL is no child that is waited for
+	o := must(plan.Run(s.ctx, timed("read", func() error {
+		_, err := open.Get(s.ctx, "w", kept.Name)
+		return err
+	}), []measure.Subject{
+		timed("write", func() (err error) {
+			kept, err = open.Put(s.ctx, kept)
+			return err
+		}),
+		timed("find", func() error {
+			_, err := open.Find(s.ctx, "w", "i", ref.Registry())
+			return err
+		}),
+	}))(s.stage)
+	row := report.Row{Who: report.Ours}
+	for _, name := range []string{"write", "read", "find"} {
+		row.Cells = append(row.Cells, report.Of(o.Of(name).Wall().Scaled(1.0/times), report.Seconds))
+	}
+	row.Cells = append(row.Cells, report.Empty)
+	return row, o.Noise
+}
+
+// ratio runs a benchmark of a package and returns the ratio that it reports.
+func (s *scene) ratio(pkg, name string) (measure.Estimate, error) {
+	parts := strings.Split(name, "/")
+	cmd := exec.CommandContext(s.ctx, "go", "test", "-run", "^$", "-bench", "^"+strings.Join(parts, "$/^")+"$",
+		"-benchtime", "0.5s", "-count", strconv.Itoa(comparisons), pkg)
+	cmd.Dir, cmd.Env = s.programs.tree, os.Environ()
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		return measure.Estimate{}, fmt.Errorf("go test %s: %w: %s", pkg, err, firstLine(out))
+	}
+	values := ratios(out)
+	if len(values) == 0 {
+		return measure.Estimate{}, fmt.Errorf("%s in %s was skipped: run make deps", name, pkg)
+	}
+	return measure.Summarize(values).Estimate(), nil
+}
+
+// ratios reads what benchmarks have reported under this name.
+func ratios(out []byte) (values []float64) {
+	for line := range bytes.Lines(out) {
+		fields := strings.Fields(string(line))
+		for i, f := range fields {
+			if f != "ratio" || i == 0 || !strings.HasPrefix(fields[0], "Benchmark") {
+				continue
+			}
+			if v, err := strconv.ParseFloat(fields[i-1], 64); err == nil {
+				values = append(values, v)
+			}
+		}
+	}
+	return values
+}

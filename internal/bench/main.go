@@ -1,0 +1,114 @@
+// Command bench measures the helpers, the provider and the stores against their peers and against an empty Go program, and
+// writes a report. With -check it compares with the budgets instead.
+//
+//	go run -trimpath ./internal/bench [-only start,get] [-check]
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/beam-cloud/docker-credential-beta9/internal/bench/cases"
+	"github.com/beam-cloud/docker-credential-beta9/internal/bench/measure"
+	"github.com/beam-cloud/docker-credential-beta9/internal/bench/report"
+)
+
+func main() {
+	only := flag.String("only", "", "measure these sections alone, by their names with commas between them")
+	check := flag.Bool("check", false, "compare with the budgets, and measure only what the recorded results do not tell")
+	rounds := flag.Int("rounds", 0, "how many rounds make a batch; for a look that is no result")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	b := bench{folder: "bench", plan: measure.Plan{Rounds: *rounds}}
+	if *only != "" {
+		b.only = strings.Split(*only, ",")
+	}
+	code, err := b.run(ctx, *check)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// bench is one run of the command.
+type bench struct {
+	folder string // of the report
+	only   []string
+	plan   measure.Plan
+}
+
+func (b bench) run(ctx context.Context, check bool) (code int, err error) {
+	known := cases.All()
+	for _, id := range b.only {
+		if !slices.ContainsFunc(known, func(c cases.Case) bool { return c.ID == id }) {
+			return 1, fmt.Errorf("there is no section %s", id)
+		}
+	}
+	results, err := report.Read(b.folder)
+	if err != nil {
+		return 1, err
+	}
+	dir, err := os.MkdirTemp("", "bench-programs-")
+	if err != nil {
+		return 1, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	tree, err := filepath.Abs(".")
+	if err != nil {
+		return 1, err
+	}
+	say("building what is measured")
+	programs, err := cases.Build(ctx, tree, dir)
+	if err != nil {
+		return 1, err
+	}
+	build, err := programs.Fingerprint()
+	if err != nil {
+		return 1, err
+	}
+	for _, c := range known {
+		if b.only != nil && !slices.Contains(b.only, c.ID) {
+			continue
+		}
+		if old := results.Section(c.ID); check && (!c.Budgeted || old != nil && old.Build == build) {
+			continue
+		}
+		say("%s", c.ID)
+		s, err := c.Run(ctx, programs, b.plan, say)
+		if err != nil {
+			return 1, err
+		}
+		results.Put(s)
+	}
+	if check {
+		return compare(results), nil
+	}
+	order := func(id string) int { return slices.IndexFunc(known, func(c cases.Case) bool { return c.ID == id }) }
+	slices.SortStableFunc(results.Sections, func(a, b report.Section) int { return order(a.ID) - order(b.ID) })
+	results.Machine = machine()
+	results.Draw()
+	return 0, results.Write(b.folder)
+}
+
+// compare prints what does not keep its budget, and returns the exit code.
+func compare(r *report.Results) int {
+	table, over, undecided, unknown := r.Check()
+	if over+undecided+unknown == 0 {
+		fmt.Printf("%d results keep their budgets.\n", len(r.Findings()))
+		return 0
+	}
+	fmt.Print(table)
+	fmt.Printf("\n%d over budget, %d undecided for noise, %d not measured, of %d.\n", over, undecided, unknown, len(r.Findings()))
+	return 1
+}
+
+func say(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }

@@ -1,0 +1,223 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/beam-cloud/docker-credential-beta9/internal/bench/measure"
+)
+
+// byHand is the heading from which on the page is written by hand and kept as it is.
+const byHand = "## What was tried"
+
+// Markdown returns the page. Of the old one it keeps what was written by hand.
+func (r *Results) Markdown(old []byte) []byte {
+	var b strings.Builder
+	b.WriteString("# How fast it is\n\n")
+	b.WriteString("Made by `make bench`, all but the last section. `make bench ONLY=get` measures one section anew, `make bench-check` compares\n" +
+		"with the budgets. The same numbers for programs: [results.json](results.json).\n\n")
+	fmt.Fprintf(&b, "Measured on %s. Times of processes are medians of rounds in which everything was run in turns; bounds in brackets hold the\n"+
+		"true median with 95 %% confidence. Ratios carry over to other machines, times do not.\n\n", r.Machine)
+	r.standing(&b)
+	r.comparison(&b)
+	for _, s := range r.Sections {
+		r.section(&b, s)
+	}
+	if _, kept, ok := strings.Cut("\n"+string(old), "\n"+byHand); ok {
+		b.WriteString(byHand + kept)
+	} else {
+		b.WriteString(byHand + "\n")
+	}
+	return []byte(b.String())
+}
+
+// String tells about the machine.
+func (m Machine) String() string {
+	parts := []string{fmt.Sprintf("%d processors", m.Processors)}
+	for _, part := range []string{m.Processor, m.System, m.Kernel, m.Go} {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// standing is the table of the budgets, each with the worst result of ours.
+func (r *Results) standing(b *strings.Builder) {
+	b.WriteString("## Where this stands\n\n")
+	found := map[string][]Finding{}
+	for _, f := range r.Findings() {
+		found[f.Budget.ID] = append(found[f.Budget.ID], f)
+	}
+	rows := [][]string{}
+	for _, budget := range Budgets {
+		if len(found[budget.ID]) == 0 {
+			continue
+		}
+		f := worst(found[budget.ID])
+		measured, verdict := f.Cell.bounds(), string(f.Verdict)
+		switch f.Verdict {
+		case Unknown:
+			measured = "–"
+		case Broken:
+			verdict = "**over**"
+		}
+		name := f.Row
+		if n := len(found[budget.ID]); n > 1 {
+			name += fmt.Sprintf(", the worst of %d", n)
+		}
+		rows = append(rows, []string{budget.What, budget.limit(), measured, verdict, name})
+	}
+	b.WriteString(markdownTable([]string{"budget", "limit", "measured", "", "who"}, rows))
+	b.WriteString("\n")
+	if noise, ok := r.noise(); ok {
+		fmt.Fprintf(b, "The noisiest section of the run was %v.\n\n", noise)
+	}
+}
+
+// noise returns the noise of the noisiest section.
+func (r *Results) noise() (measure.Noise, bool) {
+	all := []measure.Noise{}
+	for _, s := range r.Sections {
+		if s.Noise != nil {
+			all = append(all, *s.Noise)
+		}
+	}
+	if len(all) == 0 {
+		return measure.Noise{}, false
+	}
+	return slices.MaxFunc(all, func(a, b measure.Noise) int {
+		if a.Calm() != b.Calm() {
+			if a.Calm() {
+				return -1
+			}
+			return 1
+		}
+		return cmp.Compare(a.Margin(), b.Margin())
+	}), true
+}
+
+// A comparison is a result of ours against a peer.
+type comparison struct {
+	section, row string
+	cell         Cell
+}
+
+// comparisons returns all there are, the best for us first.
+func (r *Results) comparisons() []comparison {
+	var all []comparison
+	for _, s := range r.Sections {
+		for _, row := range s.Rows {
+			for _, c := range row.Cells {
+				if c.Peer != "" && c.Text == "" {
+					all = append(all, comparison{s.ID, row.Name, c})
+				}
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b comparison) int { return cmp.Compare(a.cell.Value, b.cell.Value) })
+	return all
+}
+
+// comparison is the table of everything that was compared with a peer. What is within the bounds is neither ahead nor
+// behind.
+func (r *Results) comparison(b *strings.Builder) {
+	all := r.comparisons()
+	if len(all) == 0 {
+		return
+	}
+	b.WriteString("### Against the peers\n\nOurs as a multiple of the peer's: below 1 is less time, memory, size or calls.\n\n")
+	rows := [][]string{}
+	for _, c := range all {
+		word := "even"
+		switch {
+		case c.cell.High < 1:
+			word = "ahead"
+		case c.cell.Low > 1:
+			word = "**behind**"
+		}
+		rows = append(rows, []string{c.row, c.cell.Peer, c.cell.bounds(), word})
+	}
+	b.WriteString(markdownTable([]string{"ours", "peer", "ours to the peer's", ""}, rows))
+	b.WriteString("\n")
+	r.charts(b, "")
+}
+
+// section writes one section.
+func (r *Results) section(b *strings.Builder, s Section) {
+	fmt.Fprintf(b, "## %s\n\n%s\n\n", s.Title, strings.TrimSpace(s.About))
+	if len(s.Rows) > 0 {
+		rows := [][]string{}
+		for _, row := range s.Rows {
+			line := []string{row.Name}
+			if row.Who == Ours {
+				line[0] = "**" + row.Name + "**"
+			}
+			for _, c := range row.Cells {
+				text := c.String()
+				if budget, ok := budgetOf(c.Budget); ok {
+					switch budget.judge(c, s.Noise) {
+					case Broken:
+						text = "**" + text + ", over**"
+					case Undecided:
+						text += ", undecided"
+					}
+				}
+				line = append(line, text)
+			}
+			for len(line) < len(s.Columns) {
+				line = append(line, "")
+			}
+			rows = append(rows, line)
+		}
+		b.WriteString(markdownTable(s.Columns, rows))
+		b.WriteString("\n")
+	}
+	r.charts(b, s.ID)
+	for _, m := range s.Missing {
+		fmt.Fprintf(b, "Not measured: %s.\n\n", m)
+	}
+	fmt.Fprintf(b, "`make bench ONLY=%s`, %s, %s", s.ID, s.When.UTC().Format(time.DateOnly), Seconds.print(s.Took))
+	if s.Noise != nil {
+		fmt.Fprintf(b, "; %d rounds", s.Noise.Rounds)
+		if s.Noise.Thrown > 0 {
+			fmt.Fprintf(b, " and %d that were thrown away for noise", s.Noise.Thrown)
+		}
+		fmt.Fprintf(b, "; %v", *s.Noise)
+	}
+	b.WriteString(".\n\n")
+}
+
+// charts shows the charts of a section, or those of the head with an empty ID.
+func (r *Results) charts(b *strings.Builder, section string) {
+	for _, c := range r.Charts {
+		if c.Section == section {
+			fmt.Fprintf(b, "![%s](%s)\n\n", c.Title, c.File)
+		}
+	}
+}
+
+func budgetOf(id string) (Budget, bool) {
+	i := slices.IndexFunc(Budgets, func(b Budget) bool { return b.ID == id })
+	if i < 0 {
+		return Budget{}, false
+	}
+	return Budgets[i], true
+}
+
+// names returns the IDs of the budgets that the section's cells name, for the check that each is one.
+func (s Section) budgets() []string {
+	ids := map[string]bool{}
+	for _, row := range s.Rows {
+		for _, c := range row.Cells {
+			if c.Budget != "" {
+				ids[c.Budget] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(ids))
+}
