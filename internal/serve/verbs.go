@@ -52,7 +52,15 @@ func (c *call) store(ctx context.Context) error {
 	if err := c.logins().Put(ctx, c.kind.Type, l); err != nil {
 		return err
 	}
-	return c.forget(ctx, m, l.Registry(), kept.Material)
+	// The login is stored: a cache that cannot be written, or is just being written by somebody who does not get on, is no
+	// reason to tell a client that it is not. Half of the time that is left has to do, so that there is an answer at all.
+	deadline, _ := ctx.Deadline() // that of the whole call, see Protocol
+	limited, cancel := context.WithTimeout(ctx, time.Until(deadline)/2)
+	defer cancel()
+	if err := c.forget(limited, m, l.Registry(), kept.Material); err != nil {
+		helpers.Hint(ctx, "the login is stored, but a token that was made before may go on: "+err.Error())
+	}
+	return nil
 }
 
 // erase removes what is stored for a registry. That nothing is, and that the registry is another helper's, is no error:
