@@ -16,6 +16,8 @@ var (
 	ErrForeign = errors.New("owned by another user")
 	// ErrMode can be read or changed by other users.
 	ErrMode = errors.New("open to other users")
+	// ErrShared is open to other users who use it for purposes of their own: closing it would take that away from them.
+	ErrShared = errors.New("shared with other users")
 	// ErrNotFile is a folder, a device, a pipe or a socket where a file was expected.
 	ErrNotFile = errors.New("not a regular file")
 	// ErrNotFolder is something else where a folder was expected.
@@ -62,6 +64,8 @@ func (e *Error) Hint() string {
 		return "run as the owner of " + e.Path + ", or set BETA9_CREDENTIAL_HOME to a folder of your own"
 	case errors.Is(e.Err, ErrMode):
 		return "take the access of others away: chmod go-rwx " + e.Path
+	case errors.Is(e.Err, ErrShared):
+		return "set BETA9_CREDENTIAL_HOME to a folder that is used for nothing else"
 	case errors.Is(e.Err, ErrNotFile), errors.Is(e.Err, ErrNotFolder), errors.Is(e.Err, ErrTooLarge):
 		return "move " + e.Path + " out of the way"
 	case errors.Is(e.Err, ErrBusy):

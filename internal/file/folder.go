@@ -32,7 +32,7 @@ type Folder struct {
 }
 
 // Open opens a private folder that exists: one that is no link and belongs to this user. When others have access to it,
-// that access is taken away. The error is fs.ErrNotExist when there is none.
+// that access is taken away, unless they use it. The error is fs.ErrNotExist when there is none.
 func Open(path string) (*Folder, error) {
 	before, err := os.Lstat(path)
 	if err != nil {
@@ -74,10 +74,42 @@ func (d *Folder) claim(before fs.FileInfo) error {
 		return wrong(d.path, err)
 	}
 	defer self.Close()
+	switch shared, err := shared(d.root, self, info); {
+	case err != nil:
+		return wrong(d.path, err)
+	case shared:
+		return &Error{Path: d.path, Err: ErrShared}
+	}
 	if err := self.Chmod(info.Mode().Perm() & folderMode); err != nil {
 		return &Error{Path: d.path, Err: ErrMode}
 	}
 	return nil
+}
+
+// shared reports whether an open folder serves others as well, so that closing it would do harm: somebody names /tmp, a
+// home, or / by way of a variable that is empty. It is a folder with the sticky bit, or with a folder in it that belongs to
+// somebody else or that others can enter.
+func shared(root *os.Root, self *os.File, info fs.FileInfo) (bool, error) {
+	if info.Mode()&fs.ModeSticky != 0 {
+		return true, nil
+	}
+	names, err := self.Readdirnames(-1)
+	if err != nil {
+		return false, err
+	}
+	for _, name := range names {
+		info, err := root.Lstat(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return false, err
+		}
+		if info.IsDir() && (foreign(info) || loose(info)) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // Make opens a private folder and creates it, with the folders above it, when it is not there.

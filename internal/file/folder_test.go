@@ -61,6 +61,25 @@ func TestOpenAcceptsPrivateFoldersOnly(t *testing.T) {
 			do(t, os.Chmod(path, 0o777))
 		}, mode: 0o700},
 		{name: "readable by all", make: func(t *testing.T, path string) { do(t, os.Mkdir(path, 0o755)) }, mode: 0o700},
+		{name: "shared, as /tmp", make: func(t *testing.T, path string) {
+			do(t, os.Mkdir(path, 0o700))
+			do(t, os.Chmod(path, 0o777|fs.ModeSticky))
+		}, want: file.ErrShared},
+		{name: "with a folder that others use, as /", make: func(t *testing.T, path string) {
+			do(t, os.MkdirAll(filepath.Join(path, "below"), 0o755))
+		}, want: file.ErrShared},
+		{name: "with a folder of somebody else, as /home", make: func(t *testing.T, path string) {
+			needs.Root(t)
+			do(t, os.MkdirAll(filepath.Join(path, "below"), 0o700))
+			do(t, os.Chmod(path, 0o755))
+			do(t, os.Chown(filepath.Join(path, "below"), 65534, 65534))
+		}, want: file.ErrShared},
+		{name: "readable by all, with files and private folders", make: func(t *testing.T, path string) {
+			do(t, os.MkdirAll(filepath.Join(path, "below"), 0o700))
+			do(t, os.WriteFile(filepath.Join(path, "file"), nil, 0o644))
+			do(t, os.Chmod(filepath.Join(path, "file"), 0o644))
+			do(t, os.Chmod(path, 0o755))
+		}, mode: 0o700},
 		{name: "link to a private folder", make: func(t *testing.T, path string) {
 			do(t, os.Mkdir(path+"2", 0o700))
 			do(t, os.Symlink(path+"2", path))
@@ -87,6 +106,9 @@ func TestOpenAcceptsPrivateFoldersOnly(t *testing.T) {
 					}
 				} else if !errors.Is(err, tt.want) {
 					t.Fatalf("%s: %v, want %v", which, err, tt.want)
+				}
+				if tt.want == file.ErrShared && modeOf(t, path)&0o055 == 0 {
+					t.Errorf("%s: the folder was closed: mode %v", which, modeOf(t, path))
 				}
 				if err != nil {
 					if !strings.Contains(err.Error(), path) {

@@ -24,6 +24,10 @@ func (s *Store) make() (*file.Folder, error) {
 	if err != nil {
 		return nil, err
 	}
+	// A folder of logins that others can enter is closed first: the folder around it looks shared until then.
+	if d, err := file.Open(path); err == nil {
+		d.Close()
+	}
 	parent, err := file.Make(filepath.Dir(path))
 	if err != nil {
 		return nil, err

@@ -393,13 +393,37 @@ func TestFolderThatCannotBeTrusted(t *testing.T) {
 	for _, path := range []string{home, filepath.Join(home, "logins")} {
 		do(t, os.Chmod(path, 0o777))
 	}
-	if got, err := s.Get(t.Context(), "ghcr", l.Registry()); err != nil || !same(got, l) {
-		t.Errorf("folders open to all: %v", err)
-	}
-	for _, path := range []string{home, filepath.Join(home, "logins")} {
-		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o700 {
-			t.Errorf("%s: %v, %v", path, info.Mode(), err)
+	closed := func(what string, err error) {
+		if err != nil {
+			t.Errorf("%s, folders open to all: %v", what, err)
 		}
+		for _, path := range []string{home, filepath.Join(home, "logins")} {
+			if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o700 {
+				t.Errorf("%s: %v, %v", path, info.Mode(), err)
+			}
+			do(t, os.Chmod(path, 0o777))
+		}
+	}
+	got, err := s.Get(t.Context(), "ghcr", l.Registry())
+	closed("get", err)
+	if err == nil && !same(got, l) {
+		t.Error("another login comes back")
+	}
+	closed("put", s.Put(t.Context(), "ghcr", l))
+}
+
+// A folder that others use, such as /tmp for a root, is not closed to them.
+func TestSharedFolderIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	s, home := inHome(t)
+	do(t, os.MkdirAll(filepath.Join(home, "somebody"), 0o755))
+	do(t, os.Chmod(home, 0o777|os.ModeSticky))
+	err := s.Put(t.Context(), "ghcr", login(t, "ghcr.io", "user", "not-a-secret"))
+	if !errors.Is(err, file.ErrShared) || !strings.Contains(helpers.HintOf(err), "BETA9_CREDENTIAL_HOME") {
+		t.Errorf("%v, hint %q", err, helpers.HintOf(err))
+	}
+	if info, err := os.Stat(home); err != nil || info.Mode().Perm() != 0o777 || info.Mode()&os.ModeSticky == 0 {
+		t.Errorf("%v, %v", info.Mode(), err)
 	}
 }
 
