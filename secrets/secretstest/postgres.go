@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -189,7 +190,11 @@ func databaseOn(t testing.TB, server string) string {
 			conn.Close(ctx)
 		}
 	})
-	return fmt.Sprintf("postgres://%s:%d/%s?user=%s&password=%s", config.Host, config.Port, name, config.User, config.Password)
+	settings := url.Values{"host": {config.Host}, "port": {fmt.Sprint(config.Port)}, "user": {config.User}}
+	if config.Password != "" {
+		settings.Set("password", config.Password)
+	}
+	return "postgres:///" + name + "?" + settings.Encode()
 }
 
 func stopShared() {
