@@ -130,3 +130,30 @@ func TestWorkspacesOfBeta9(t *testing.T) {
 		}
 	}
 }
+
+// TestValueHoldsWhatItsPlaceSays has somebody with the keyring vouch, at a secret's place, for material that is bound
+// elsewhere.
+func TestValueHoldsWhatItsPlaceSays(t *testing.T) {
+	t.Parallel()
+	address, s := start(t)
+	kept, err := s.Put(t.Context(), github(t, "x", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, plain := range map[string]string{
+		"registry": `{"version":1,"registry":"quay.io","type":"generic","credentials":{"USERNAME":"u","PASSWORD":"p"}}`,
+		"scope":    `{"version":1,"registry":"ghcr.io","type":"ghcr","scope":"acme","credentials":{"GITHUB_TOKEN":"t"}}`,
+	} {
+		value := beta9Seals(t, plain)
+		k := ring(t)
+		mac, err := k.MAC(k.Current().ID(), kept.Place(), []byte(value))
+		if err != nil {
+			t.Fatal(err)
+		}
+		save(t, address, workspace, kept.Name, []byte(value))
+		execute(t, address, `UPDATE cred_beta9_secret SET mac = $1`, mac)
+		if _, err := s.Get(t.Context(), workspace, kept.Name); !errors.Is(err, secrets.ErrSealed) {
+			t.Errorf("material of another %s: %v", name, err)
+		}
+	}
+}
