@@ -118,9 +118,23 @@ func (b *BuildEnvironment) fill() error {
 	if b.provider.options.Policy == Ambient {
 		return nil
 	}
+	settings := filepath.Join(b.configHome(), "containers", "registries.conf.d")
+	if err := os.MkdirAll(settings, 0o700); err != nil {
+		return unmade(err)
+	}
+	if err := os.WriteFile(filepath.Join(settings, "beta9.conf"), []byte(onlyAuthFiles), 0o600); err != nil {
+		return unmade(err)
+	}
 	b.socket, err = listener.Listen(b.socketPath(), b)
 	return err
 }
+
+// onlyAuthFiles is what skopeo, podman and buildah read after the machine's own registries.conf, see
+// containers-registries.conf.d(5). A machine may name helpers there that they ask for every registry, before auth files.
+const onlyAuthFiles = "credential-helpers = [\"containers-auth.json\"]\n"
+
+// configHome is where the home of a build has its settings, by XDG_CONFIG_HOME and without it.
+func (b *BuildEnvironment) configHome() string { return filepath.Join(b.folder, ".config") }
 
 // nowhere is a host that cannot be (RFC 6761, section 6.4).
 const nowhere = "nowhere.invalid"
@@ -145,8 +159,9 @@ var clients = []string{"DOCKER_AUTH_CONFIG", "DOCKER_CONFIG", "REGISTRY_AUTH_FIL
 // Environ returns the environment for a program of the build: that of base, as os.Environ returns it, with PATH led by
 // the folder of the helpers, and with the variables that lead to the auth file in the place of those that lead
 // elsewhere. Under the policy Isolated those of the helpers themselves are replaced as well, and HOME and
-// XDG_CONFIG_HOME lead to the private folder, because skopeo, podman and buildah fall back to auth files in there;
-// XDG_DATA_HOME keeps the place of a rootless user's images.
+// XDG_CONFIG_HOME lead to the private folder: skopeo, podman and buildah fall back to auth files in there, and only a file
+// in there keeps them from the helpers that the machine's registries.conf names. XDG_DATA_HOME keeps the place of a
+// rootless user's images.
 func (b *BuildEnvironment) Environ(base []string) []string {
 	isolated := b.provider.options.Policy == Isolated
 	was := make(map[string]string) // what the new values depend on
@@ -174,7 +189,7 @@ func (b *BuildEnvironment) Environ(base []string) []string {
 	if was["XDG_DATA_HOME"] == "" && was["HOME"] != "" {
 		env = append(env, "XDG_DATA_HOME="+filepath.Join(was["HOME"], ".local", "share"))
 	}
-	return append(env, "HOME="+b.folder, "XDG_CONFIG_HOME="+b.folder, "BETA9_CREDENTIAL_SOCKET="+b.socketPath(),
+	return append(env, "HOME="+b.folder, "XDG_CONFIG_HOME="+b.configHome(), "BETA9_CREDENTIAL_SOCKET="+b.socketPath(),
 		"BETA9_CREDENTIAL_AMBIENT=off", "BETA9_CREDENTIAL_CACHE=off")
 }
 

@@ -66,7 +66,7 @@ func TestBuildEnvironment(t *testing.T) {
 	for name, want := range map[string]string{
 		"PATH": f.path + ":/usr/bin:/bin", "LANG": "C", "REGISTRY_AUTH_FILE": filepath.Join(folder, "config.json"),
 		"DOCKER_AUTH_CONFIG": "", "BETA9_CREDENTIAL_FILE": "", "BETA9_CREDENTIAL_AMBIENT": "off", "BETA9_CREDENTIAL_CACHE": "off",
-		"HOME": folder, "XDG_CONFIG_HOME": folder, "XDG_DATA_HOME": "/home/me/.local/share",
+		"HOME": folder, "XDG_CONFIG_HOME": filepath.Join(folder, ".config"), "XDG_DATA_HOME": "/home/me/.local/share",
 	} {
 		if got := of(env, name); got != want {
 			t.Errorf("%s=%s, want %s", name, got, want)

@@ -168,3 +168,44 @@ func TestFolderOfABuildIsNoUseByItself(t *testing.T) {
 		t.Error("the registry saw the credential")
 	}
 }
+
+// A machine may name a helper in registries.conf for whatever it pulls. It is not asked for what a tenant pulls.
+func TestHelperOfTheMachineIsOutOfReach(t *testing.T) {
+	for _, name := range []string{"buildah", "podman"} {
+		t.Run(name, func(t *testing.T) {
+			client := clients.Need(t, name)
+			home := clients.TempHome(t)
+			reg := private(t, registrytest.Basic)
+			ref := reg.MustPush(t, "acme/app:1", registrytest.SmallImage(t))
+			dir := t.TempDir()
+			file := func(name, text string) string {
+				path := filepath.Join(dir, name)
+				must(t, os.WriteFile(path+".text", []byte(text), 0o600))
+				must(t, copyFile(path+".text", path))
+				return path
+			}
+			file("docker-credential-machine",
+				"#!/bin/sh\nprintf '{\"ServerURL\":\"%s\",\"Username\":\""+account+"\",\"Secret\":\""+password+"\"}' \"$(cat)\"\n")
+			settings := file("registries.conf", "credential-helpers = [\"machine\"]\n")
+			pull := func() *exec.Cmd {
+				cmd := client.Pull(t.Context(), home, ref, true)
+				cmd.Env = append(cmd.Environ(), "CONTAINERS_REGISTRIES_CONF="+settings, "PATH="+dir+":"+os.Getenv("PATH"))
+				return cmd
+			}
+			if out, err := pull().CombinedOutput(); err != nil {
+				t.Fatalf("with the machine's helper: %v\n%s", err, out)
+			}
+			for what, tenant := range map[string]*provider.Provider{
+				"nothing": worker(t), "a secret of its own": worker(t, material(t, reg.Name(), "bob", other)),
+			} {
+				reg.Forget()
+				b, err := tenant.BuildEnvironment(t.Context(), ref)
+				must(t, err)
+				defer b.Close()
+				if out, err := built(t, b, pull()); err == nil || reg.Saw(password) || authenticated(reg) > 0 {
+					t.Errorf("a tenant with %s pulled with the machine's helper: %v\n%s", what, err, out)
+				}
+			}
+		})
+	}
+}
