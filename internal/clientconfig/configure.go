@@ -308,15 +308,7 @@ func replace(result Result) error {
 	defer folder.Close()
 	name := filepath.Base(result.File)
 	// What a killed writer left behind holds the logins that the file held, and would keep them after a logout.
-	left, err := folder.Names()
-	if err != nil {
-		return err
-	}
-	left = slices.DeleteFunc(left, func(n string) bool {
-		of, ok := file.Temporary(n)
-		return !ok || of != name
-	})
-	if err := folder.Remove(left...); err != nil {
+	if err := folder.Sweep(name); err != nil {
 		return err
 	}
 	if result.Removed {

@@ -225,9 +225,14 @@ func TestNothingStaysOfAKilledWriter(t *testing.T) {
 	other := filepath.Join(filepath.Dir(p.File), "other.json.ABCDEFGHIJKLMNOPQRSTUVWXYZ.new")
 	put(t, left, `{}`)
 	put(t, other, `{}`)
+	if err := os.Mkdir(p.Journal, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	journal := filepath.Join(p.Journal, "configured.json.ABCDEFGHIJKLMNOPQRSTUVWXYZ.new")
+	put(t, journal, `{}`)
 	set(t, p)
-	if got(t, left) != "-" || got(t, other) == "-" {
-		t.Errorf("beside the file are %s and %s", got(t, left), got(t, other))
+	if got(t, left) != "-" || got(t, journal) != "-" || got(t, other) == "-" {
+		t.Errorf("left are %s, %s and %s", got(t, left), got(t, journal), got(t, other))
 	}
 }
 

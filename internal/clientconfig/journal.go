@@ -103,5 +103,8 @@ func (d *desk) write(j journal) error {
 	if err != nil {
 		return err
 	}
+	if err := d.folder.Sweep(journalName); err != nil {
+		return err
+	}
 	return d.folder.Write(journalName, append(data, '\n'))
 }

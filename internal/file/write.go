@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 )
 
@@ -91,6 +92,19 @@ func (d *Folder) create(name string, content []byte, like fs.FileInfo) (err erro
 		}
 	}
 	return f.Sync()
+}
+
+// Sweep removes what killed writers of name left behind. The caller holds the lock that every writer of it takes.
+func (d *Folder) Sweep(name string) error {
+	names, err := d.Names()
+	if err != nil {
+		return err
+	}
+	names = slices.DeleteFunc(names, func(n string) bool {
+		of, ok := Temporary(n)
+		return !ok || of != name
+	})
+	return d.Remove(names...)
 }
 
 // Remove removes files, down to the disk. A file that is not there is no error.

@@ -103,16 +103,8 @@ func (f KeyFile) read(d *file.Folder) (Key, error) {
 // make writes a new key. The caller holds the lock and has seen that there is none, so that what other makers left
 // behind is of no use to anybody.
 func (f KeyFile) make(d *file.Folder) (Key, error) {
-	names, err := d.Names()
-	if err != nil {
+	if err := d.Sweep(f.name()); err != nil {
 		return Key{}, err
-	}
-	for _, name := range names {
-		if of, ok := file.Temporary(name); ok && of == f.name() {
-			if err := d.Remove(name); err != nil {
-				return Key{}, err
-			}
-		}
 	}
 	var secret [KeySize]byte
 	rand.Read(secret[:]) // never fails: the program ends when the system has no randomness
