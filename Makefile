@@ -29,6 +29,15 @@ test:
 demo: build
 	go run ./internal/demo
 
+# Measures and writes the report in bench; ONLY=get,miss measures these sections anew.
+bench:
+	go run -trimpath ./internal/bench $(if $(ONLY),-only $(ONLY))
+	cd bench/charts && go run . ..
+
+# Exits 1 with a table of what is over budget. What was built since it was measured is measured anew.
+bench-check:
+	go run -trimpath ./internal/bench -check
+
 deps:
 	bash .ci/deps
 

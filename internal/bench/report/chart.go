@@ -20,7 +20,7 @@ type Chart struct {
 	Across string `json:"across,omitempty"`
 	// Limits are lines to be kept.
 	Limits []Limit `json:"limits,omitempty"`
-	// Logarithmic is how the values are set out; what lines run over always is.
+	// Logarithmic is how the values are set out, and bars begin at 1 then; what lines run over always is.
 	Logarithmic bool `json:"logarithmic,omitempty"`
 }
 
@@ -50,8 +50,8 @@ type Limit struct {
 func (r *Results) Draw() {
 	r.Charts = nil
 	r.peers()
-	r.bars("start", "start.svg", "version: times an empty Go program", "version, × empty", "start")
-	r.bars("get", "get.svg", "get: times an empty Go program", "× empty", "static", "cached")
+	r.bars("start", "start.svg", "version: times an empty Go program", "version, × empty", false, "start")
+	r.bars("get", "get.svg", "get: times an empty Go program", "× empty", true, "static", "cached")
 	r.stampede()
 	r.growth()
 }
@@ -61,20 +61,24 @@ func (r *Results) peers() {
 	c := Chart{File: "peers.svg", Title: "Ours to the peer's: left of the line we are ahead", Axis: "ours / the peer's", Logarithmic: true,
 		Limits: []Limit{{"the peer", 1}}}
 	for _, x := range r.comparisons() {
+		who := Ours
+		if x.standing() == behind {
+			who = Behind
+		}
 		if x.cell.Value > 0 {
-			c.Bars = append(c.Bars, Bar{x.row + " / " + x.cell.Peer, Ours, x.cell.Value, x.cell.String()})
+			c.Bars = append(c.Bars, Bar{x.row + " / " + x.cell.Peer, who, x.cell.Value, x.cell.String()})
 		}
 	}
 	r.add(c)
 }
 
 // bars is one bar for each row, of the values in a column.
-func (r *Results) bars(section, file, title, column string, budgets ...string) {
+func (r *Results) bars(section, file, title, column string, logarithmic bool, budgets ...string) {
 	s := r.Section(section)
 	if s == nil {
 		return
 	}
-	c := Chart{File: file, Section: section, Title: title, Axis: "× empty Go program"}
+	c := Chart{File: file, Section: section, Title: title, Axis: "× empty Go program", Logarithmic: logarithmic}
 	at := slices.Index(s.Columns, column) - 1
 	for _, row := range s.Rows {
 		if at < 0 || at >= len(row.Cells) || row.Cells[at].Text != "" {

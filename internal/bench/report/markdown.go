@@ -123,8 +123,25 @@ func (r *Results) comparisons() []comparison {
 	return all
 }
 
-// comparison is the table of everything that was compared with a peer. What is within the bounds is neither ahead nor
-// behind.
+// How a comparison can stand.
+const (
+	ahead  = "ahead"
+	even   = "even"
+	behind = "behind"
+)
+
+// standing says who is better. What is within the bounds is neither ahead nor behind.
+func (c comparison) standing() string {
+	switch {
+	case c.cell.High < 1:
+		return ahead
+	case c.cell.Low > 1:
+		return behind
+	}
+	return even
+}
+
+// comparison is the table of everything that was compared with a peer.
 func (r *Results) comparison(b *strings.Builder) {
 	all := r.comparisons()
 	if len(all) == 0 {
@@ -133,11 +150,8 @@ func (r *Results) comparison(b *strings.Builder) {
 	b.WriteString("### Against the peers\n\nOurs as a multiple of the peer's: below 1 is less time, memory, size or calls.\n\n")
 	rows := [][]string{}
 	for _, c := range all {
-		word := "even"
-		switch {
-		case c.cell.High < 1:
-			word = "ahead"
-		case c.cell.Low > 1:
+		word := c.standing()
+		if word == behind {
 			word = "**behind**"
 		}
 		rows = append(rows, []string{c.row, c.cell.Peer, c.cell.bounds(), word})

@@ -55,11 +55,13 @@ type Section struct {
 // Who a row is about.
 type Who string
 
-// The kinds of rows.
+// The kinds of rows, and of bars in charts: ours, ours where a peer is better, a peer's, and the floor that all of them are
+// compared with.
 const (
-	Ours  Who = "ours"
-	Peer  Who = "peer"
-	Floor Who = "floor"
+	Ours   Who = "ours"
+	Behind Who = "behind"
+	Peer   Who = "peer"
+	Floor  Who = "floor"
 )
 
 // A Row is about one subject.
