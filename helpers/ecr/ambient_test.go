@@ -248,6 +248,8 @@ func TestWhatIsConfiguredAndCannotWork(t *testing.T) {
 		{name: "a user as role", config: "role_arn = arn:aws:iam::123456789012:user/x\naws_access_key_id = x\naws_secret_access_key = x", want: helpers.BadMaterial},
 		{name: "a code", config: "role_arn = " + roleARN + "x\nsource_profile = b\nmfa_serial = y", want: helpers.LoginRequired},
 		{name: "SSO without the aws command", config: "sso_session = x", env: []string{"PATH", "/none:relative"}, want: helpers.BadMaterial},
+		{name: "half of SSO", config: "sso_start_url = https://example.com/start", env: []string{"PATH", "/none"}, want: helpers.BadMaterial},
+		{name: "the other half of SSO", config: "sso_role_name = x", env: []string{"PATH", "/none"}, want: helpers.BadMaterial},
 		{name: "a container elsewhere", env: []string{"AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://example.com/"}, want: helpers.BadMaterial},
 		{name: "an instance that is no URL", env: []string{"AWS_CONTAINER_CREDENTIALS_FULL_URI", "", "AWS_EC2_METADATA_DISABLED", "", "AWS_EC2_METADATA_SERVICE_ENDPOINT", "169.254.169.254"}, want: helpers.BadMaterial},
 		{name: "an odd mode", env: []string{"AWS_CONTAINER_CREDENTIALS_FULL_URI", "", "AWS_EC2_METADATA_DISABLED", "", "AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", "IPv5"}, want: helpers.BadMaterial},

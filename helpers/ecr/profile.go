@@ -119,7 +119,7 @@ func (c *chain) unwrapped(name string, p section) (identity, error) {
 	switch {
 	case p["aws_access_key_id"] != "" || p["aws_secret_access_key"] != "":
 		return c.static(source, p["aws_access_key_id"], p["aws_secret_access_key"], p["aws_session_token"])
-	case p["sso_session"] != "" || p["sso_account_id"] != "" || p["login_session"] != "":
+	case p["sso_session"]+p["sso_account_id"]+p["sso_role_name"]+p["sso_start_url"]+p["login_session"] != "":
 		return c.session(name, p)
 	case p["credential_process"] != "":
 		return c.process(name, p["credential_process"])

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
 )
@@ -54,7 +55,8 @@ func readProfiles(getenv func(string) string) (*profiles, error) {
 			continue
 		}
 		data, err := readFile(path, maxConfig)
-		if errors.Is(err, fs.ErrNotExist) {
+		// A home that leads through a file, such as the /dev/null of some services, is none.
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) && getenv(file.variable) == "" {
 			continue
 		}
 		if err != nil {

@@ -67,7 +67,7 @@ func TestProfileFilesThatAreNotThere(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for _, env := range []map[string]string{
-		{}, {"HOME": w.home}, {"HOME": "/none"}, {"AWS_CONFIG_FILE": w.home + "/none", "AWS_SHARED_CREDENTIALS_FILE": w.home + "/none"},
+		{}, {"HOME": w.home}, {"HOME": "/none"}, {"HOME": "/dev/null"}, {"AWS_CONFIG_FILE": w.home + "/none", "AWS_SHARED_CREDENTIALS_FILE": w.home + "/none"},
 	} {
 		p, err := readProfiles(func(name string) string { return env[name] })
 		wants(t, err, "")
