@@ -6,11 +6,12 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
@@ -106,7 +107,8 @@ func (a *ambient) look(ctx context.Context) (found, error) {
 	helpers.LeaveSource(ctx, environmentSource, "it is not set")
 	if path, ok := loginPath(getenv); !ok {
 		helpers.LeaveSource(ctx, loginSource, "there is no home directory")
-	} else if _, err := os.Stat(path); os.IsNotExist(err) {
+	} else if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		// A home that leads through a file, such as the /dev/null of some services, is none.
 		helpers.LeaveSource(ctx, loginSource, "there is no "+path)
 	} else {
 		return a.fromFile(loginSource, path, path)
@@ -179,8 +181,7 @@ func loginPath(getenv func(string) string) (string, bool) {
 	return filepath.Join(getenv("HOME"), ".config", "gcloud", file), getenv("HOME") != ""
 }
 
-// hostOf drops the port.
+// hostOf drops the port, and the brackets of an IPv6 address.
 func hostOf(hostport string) string {
-	host, _, _ := strings.Cut(hostport, ":")
-	return host
+	return (&url.URL{Host: hostport}).Hostname()
 }

@@ -344,6 +344,8 @@ func TestAmbientOrder(t *testing.T) {
 			"other@project.iam.gserviceaccount.com", []string{environmentSource + ": it is not set"}},
 		"metadata": {map[string]string{"GCE_METADATA_HOST": server},
 			google.MachineAccount, []string{environmentSource + ": it is not set", loginSource + ": there is no home directory"}},
+		"a home that is none": {map[string]string{"HOME": "/dev/null", "GCE_METADATA_HOST": server}, google.MachineAccount,
+			[]string{environmentSource + ": it is not set", loginSource + ": there is no /dev/null/.config/gcloud/application_default_credentials.json"}},
 		"none": {nil, "", []string{environmentSource + ": it is not set", loginSource + ": there is no home directory",
 			metadataSource + ": this machine is not one of Google's"}},
 	} {
@@ -542,4 +544,16 @@ func TestMetadata(t *testing.T) {
 			t.Errorf("for certain: got %v, want %s", err, helpers.Unreachable)
 		}
 	})
+}
+
+func TestHostOf(t *testing.T) {
+	t.Parallel()
+	for at, want := range map[string]string{
+		"": "", "metadata": "metadata", "metadata:8080": "metadata", "127.0.0.1:80": "127.0.0.1",
+		"[fd20:ce::254]": "fd20:ce::254", "[fd20:ce::254]:80": "fd20:ce::254",
+	} {
+		if got := hostOf(at); got != want {
+			t.Errorf("%s: got %q, want %q", at, got, want)
+		}
+	}
 }
