@@ -33,6 +33,7 @@ func TestKeep(t *testing.T) {
 		"identity token":          {helpers.IdentityToken, valid, true, now.Add(time.Minute), ""},
 		"expired":                 {username, over, false, time.Time{}, "run az acr login again"},
 		"no expiry":               {username, token(map[string]any{"aud": "canary"}), false, time.Time{}, "says when it expires"},
+		"a year of five digits":   {username, token(map[string]any{"exp": 9_000_000_000_000_000_000}), false, time.Time{}, "says when it expires"},
 		"no token":                {username, "canary", false, time.Time{}, "says when it expires"},
 		"a token of two lines":    {username, valid + "\n", false, time.Time{}, "says when it expires"},
 		"no token as an identity": {helpers.IdentityToken, "canary", false, time.Time{}, "says when it expires"},

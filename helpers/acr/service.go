@@ -20,6 +20,9 @@ const (
 	// leastLife is how long a registry's token has to be valid still to be taken: a pull wants at least this long to
 	// begin.
 	leastLife = 10 * time.Second
+
+	// year2200 is later than any token can mean; a year of five digits cannot be written down for a caller.
+	year2200 = 7258118400
 )
 
 // An identity is somebody whom Entra gives tokens.
@@ -96,7 +99,7 @@ func expiry(token string) (time.Time, bool) {
 	var claims struct {
 		Expires int64 `json:"exp"`
 	}
-	if !visible(token) || jwt.ReadClaims(token, &claims) != nil || claims.Expires <= 0 {
+	if !visible(token) || jwt.ReadClaims(token, &claims) != nil || claims.Expires <= 0 || claims.Expires >= year2200 {
 		return time.Time{}, false
 	}
 	return time.Unix(claims.Expires, 0), true
