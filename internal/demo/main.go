@@ -1,3 +1,5 @@
+//go:build unix
+
 // Command demo shows the helpers at work on this machine: a private registry, an image, logging in, a pull by a client that
 // people use, and everything gone again at the end. Each step prints one line. make demo builds what it needs and runs it:
 //

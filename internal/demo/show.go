@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -35,6 +37,13 @@ var steps = []step{
 	{"pull", pull},
 	{"run", runProgram},
 	{"logout", logout},
+	{"tokens", startTokens},
+	{"secrets", keepSecrets},
+	{"worker", startWorker},
+	{"mount", mountBoth},
+	{"build", build},
+	{"rotate", rotate},
+	{"stranger", refuseStranger},
 }
 
 // lastStep is the name under which the end of everything is told.
@@ -52,6 +61,7 @@ type show struct {
 	ref      string
 	client   client
 	pulled   string // path of the tar archive that the client wrote
+	tenant   tenant
 
 	ends []func() (string, error)
 }

@@ -37,9 +37,20 @@ var namespaces = sync.OnceValue(func() string {
 func FUSE(t testing.TB) {
 	t.Helper()
 	Tool(t, "fusermount3")
+	if why := NoFUSE(); why != "" {
+		Missing(t, "%s: load the kernel's fuse module, or give the container --device /dev/fuse", why)
+	}
+}
+
+// NoFUSE says why no file system in user space can be mounted, or nothing when one can.
+func NoFUSE() string {
+	if _, err := Find("fusermount3"); err != nil {
+		return err.Error()
+	}
 	f, err := os.OpenFile("/dev/fuse", os.O_RDWR, 0)
 	if err != nil {
-		Missing(t, "no FUSE (%v): load the kernel's fuse module, or give the container --device /dev/fuse", err)
+		return "no FUSE: " + err.Error()
 	}
 	f.Close()
+	return ""
 }
