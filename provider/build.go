@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
+	"github.com/beam-cloud/docker-credential-beta9/internal/execute"
 	"github.com/beam-cloud/docker-credential-beta9/internal/socket/listener"
 )
 
@@ -106,8 +107,25 @@ func (b *BuildEnvironment) name(t helpers.Type, r helpers.Registry, reference st
 	}
 }
 
+// check sees to it that nobody can put another folder in the place of this one: clients execute what an auth file names.
+func (b *BuildEnvironment) check() error {
+	if b.provider.options.Policy == Ambient {
+		return nil
+	}
+	_, err := execute.OpenFolder(b.folder, execute.Options{}) // asks the same of a folder of helpers
+	if err == nil {
+		return nil
+	}
+	return &helpers.Failure{Reason: helpers.BadRequest, Cause: err,
+		Text: "the folder of the build environment lies where others can replace it, or is not named by an absolute path",
+		Hint: "choose a folder for temporary files that belongs to you or to root, and is sticky if others write to it"}
+}
+
 // fill makes what lies in the folder.
 func (b *BuildEnvironment) fill() error {
+	if err := b.check(); err != nil {
+		return err
+	}
 	auth, err := b.authFile()
 	if err != nil {
 		return unmade(err)

@@ -265,6 +265,15 @@ func TestBuildEnvironmentRefuses(t *testing.T) {
 	}
 	empty(t, deep)
 	must(t, os.Remove(deep))
+	anybodys := filepath.Join(temp, "a")
+	must(t, os.Mkdir(anybodys, 0o700))
+	must(t, os.Chmod(anybodys, 0o777))
+	open := f.provider(Options{Source: Materials{}, TempFolder: anybodys})
+	if _, err := open.BuildEnvironment(t.Context(), here+"/app"); !errors.Is(err, helpers.BadRequest) {
+		t.Errorf("where anybody can replace it: %v", err)
+	}
+	empty(t, anybodys)
+	must(t, os.Remove(anybodys))
 	empty(t, temp)
 }
 
