@@ -30,6 +30,7 @@ const traceName = "cache"
 type Cache struct {
 	typ     string
 	folders folders.Folders
+	lasting folders.Folders // where tokens lie for a process that has no folder of the session
 	off     bool
 	now     func() time.Time
 }
@@ -37,7 +38,13 @@ type Cache struct {
 // Open returns the cache of a type. Nothing is read or created until it is needed. With [Variable] set to off, nothing
 // is read or written, and every source is asked each time. now tells the time.
 func Open(typ string, getenv func(string) string, now func() time.Time) *Cache {
-	return &Cache{typ: typ, folders: folders.New(getenv), off: getenv(Variable) == "off", now: now}
+	lasting := func(name string) string {
+		if name == "XDG_RUNTIME_DIR" {
+			return ""
+		}
+		return getenv(name)
+	}
+	return &Cache{typ: typ, folders: folders.New(getenv), lasting: folders.New(lasting), off: getenv(Variable) == "off", now: now}
 }
 
 // Source returns what answers like from, but from the cache where it can. Besides the errors of from there is a
@@ -45,10 +52,17 @@ func Open(typ string, getenv func(string) string, now func() time.Time) *Cache {
 // and one with helpers.BadAnswer for a credential that had expired when it came.
 func (c *Cache) Source(from helpers.Keyed) helpers.TokenSource { return &source{cache: c, from: from} }
 
-// Forget removes what the cache has for a key. It waits for whoever is just asking upstream for it. That there is
+// Forget removes what the cache has for a key, in the folder of the session as well as in the one that is used without
+// a session, as by a job that the system starts: whoever forgets does not mean one of them. It waits for whoever is just asking upstream for it. That there is
 // nothing is no error; the others are a [*helpers.Failure].
 func (c *Cache) Forget(ctx context.Context, key helpers.Key) error {
-	if err := c.forget(ctx, key); err != nil {
+	outside := *c
+	outside.folders = c.lasting
+	err := c.forget(ctx, key)
+	if other := outside.forget(ctx, key); err == nil {
+		err = other
+	}
+	if err != nil {
 		f := &helpers.Failure{Reason: helpers.StoreFailed, Text: "dropping the cached token: " + err.Error(), Cause: err}
 		if fe, ok := errors.AsType[*file.Error](err); ok {
 			f.Hint = fe.Hint()

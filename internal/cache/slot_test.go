@@ -219,3 +219,34 @@ func TestExpiredEntriesAreSweptOnWrite(t *testing.T) {
 		r.must()
 	})
 }
+
+// Whoever logs out in a session does not want the token to go on outside of it.
+func TestForgetOutsideOfTheSession(t *testing.T) {
+	with(t, time.Hour, func(t *testing.T, r *rig) {
+		session := filepath.Join(r.home, "session")
+		do(t, os.Mkdir(session, 0o700))
+		in := func(session string) *Cache {
+			env := map[string]string{"HOME": r.home, "XDG_RUNTIME_DIR": session}
+			return Open("test", func(name string) string { return env[name] }, time.Now)
+		}
+		ask := func(session string) int {
+			_, err := in(session).Source(r.up).Token(t.Context(), helpers.Registry{})
+			do(t, err)
+			return r.up.asked()
+		}
+		for _, where := range []string{"", session} {
+			if n := ask(where); n != 1 {
+				t.Errorf("%q: %d calls upstream at first", where, n)
+			}
+			if n := ask(where); n != 0 {
+				t.Errorf("%q: %d calls upstream later", where, n)
+			}
+		}
+		do(t, in(session).Forget(t.Context(), r.up.key))
+		for _, where := range []string{"", session} {
+			if n := ask(where); n != 1 {
+				t.Errorf("%q: %d calls upstream after it was forgotten", where, n)
+			}
+		}
+	})
+}
