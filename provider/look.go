@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -94,7 +95,12 @@ func parse(at place) (helpers.Registry, error) {
 	if at.scope == "" {
 		return r, nil
 	}
-	scope, err := helpers.ParseScope(at.scope)
+	// An index of an image by digest has CLIP ask with the digest's algorithm behind the repository.
+	repository, _, _ := strings.Cut(at.scope, "@")
+	scope, err := helpers.ParseScope(repository)
+	if err == nil && scope == "" {
+		err = helpers.Fail(helpers.BadRequest, "the scope names no repository", "")
+	}
 	return r.WithScope(scope), err
 }
 

@@ -51,6 +51,8 @@ func TestHaveNoneFailed(t *testing.T) {
 		{here, "acme/app", "swordfish/1", ""},
 		{strings.ToUpper(here) + ":443", "acme", "swordfish/1", ""},
 		{here, "", "swordfish/1", ""},
+		{here, "acme/app@sha256", "swordfish/1", ""},
+		{here, "acmeevil/app@sha256", "", ""},
 		{here, "acmeevil/app", "", ""},
 		{here + ":5000", "acme/app", "", ""},
 		{"none.example.com", "", "", ""},
@@ -66,6 +68,7 @@ func TestHaveNoneFailed(t *testing.T) {
 		{here + "\n.evil.example", "", "", helpers.BadRequest},
 		{here, "../../etc", "", helpers.BadRequest},
 		{here, "Upper/Case", "", helpers.BadRequest},
+		{here, "@sha256", "", helpers.BadRequest},
 		{"../../bin/sh", "", "", helpers.BadRequest},
 		{"a..b", "", "", helpers.BadRequest},
 	}

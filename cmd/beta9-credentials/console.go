@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/term"
 
@@ -16,6 +17,8 @@ type console struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	environ        []string
+	// mounted is set while a file system is mounted: an interrupted command is then waited for, until it has unmounted it.
+	mounted *atomic.Bool
 }
 
 // getenv looks up a variable; the last of two equal names counts.

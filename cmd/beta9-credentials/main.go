@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -21,13 +22,17 @@ func main() {
 	_ = harden.Process() // what it protects is protected by other means as well
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	c := console{os.Stdin, &output{File: os.Stdout}, os.Stderr, os.Environ()}
+	c := console{os.Stdin, &output{File: os.Stdout}, os.Stderr, os.Environ(), new(atomic.Bool)}
 	done := make(chan int, 1)
 	go func() { done <- run(ctx, os.Args[1:], c) }()
 	select {
 	case code := <-done:
 		os.Exit(code)
 	case <-ctx.Done():
+	}
+	stop() // another signal ends the process at once
+	if c.mounted.Load() {
+		os.Exit(<-done)
 	}
 	select {
 	case code := <-done:

@@ -62,8 +62,10 @@ docker-credential-beta9-*, which docker, podman and their relatives call.
 		newImageCommand(a),
 		newKeyCommand(a),
 		newMigrateCommand(a),
+		newCheckCommand(a),
 		newVersionCommand(a),
 	)
+	root.AddCommand(clipCommands(a)...)
 	return root
 }
 

@@ -304,22 +304,31 @@ func readSecretFile(path string) (string, error) {
 	return string(data), err
 }
 
-// Map reads the map file; that there is none is the usual case.
-func (p Process) Map() (*helpers.Map, error) {
-	path := p.Getenv(MapVariable)
-	if path == "" {
-		folder, err := folders.New(p.Getenv).Config()
-		if err != nil {
-			return nil, nil // without a home there is no map
-		}
-		path = filepath.Join(folder, "registries.json")
+// MapFile returns the path of the map file: the one that MapVariable names, whether it is there or not, or the one in the
+// folder of the configuration if there is one, which is not the usual case.
+func (p Process) MapFile() string {
+	if path := p.Getenv(MapVariable); path != "" {
+		return path
 	}
-	f, err := os.Open(path)
+	folder, err := folders.New(p.Getenv).Config()
+	if err != nil {
+		return "" // without a home there is no map
+	}
+	path := filepath.Join(folder, "registries.json")
 	// A home that leads through a file, such as the /dev/null of some services, is none.
-	absent := errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
-	if absent && p.Getenv(MapVariable) == "" {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return ""
+	}
+	return path
+}
+
+// Map reads the map file.
+func (p Process) Map() (*helpers.Map, error) {
+	path := p.MapFile()
+	if path == "" {
 		return nil, nil
 	}
+	f, err := os.Open(path)
 	if err == nil {
 		defer f.Close()
 		var data []byte
