@@ -3,36 +3,70 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
+	"maps"
+	"slices"
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
 	"github.com/beam-cloud/docker-credential-beta9/internal/execute"
 	"github.com/beam-cloud/docker-credential-beta9/internal/serve"
 )
 
+// maxAnswer is the largest answer that is read, in bytes: JSON may spend six on one of the largest secret, and the rest is
+// room for a list.
+const maxAnswer = 8 * helpers.MaxSecret
+
 // call runs the helper of a type with this command's own environment, as docker would, and returns what it printed. A
 // helper that fails is an error with the reason and the hint that it gave.
 func (a *app) call(ctx context.Context, t helpers.Type, verb string, stdin []byte, env ...string) ([]byte, error) {
-	path, err := a.folder()
+	result, err := a.run(ctx, t, verb, stdin, env...)
 	if err != nil {
 		return nil, err
-	}
-	folder, err := execute.OpenFolder(path, execute.Options{Types: []string{t.Name}})
-	if err != nil {
-		return nil, execute.Failure(err)
-	}
-	result, err := folder.Run(ctx, execute.Call{
-		Type: t.Name, Verb: verb, Stdin: stdin, Env: append(append([]string(nil), a.environ...), env...),
-	})
-	if err != nil {
-		return nil, execute.Failure(err)
-	}
-	if result.ExitCode != 0 {
-		return nil, said(t, result)
 	}
 	for _, hint := range hints(result.Stderr) {
 		a.hint(hint)
 	}
 	return result.Stdout, nil
+}
+
+func (a *app) run(ctx context.Context, t helpers.Type, verb string, stdin []byte, env ...string) (execute.Result, error) {
+	path, err := a.folder()
+	if err != nil {
+		return execute.Result{}, err
+	}
+	folder, err := execute.OpenFolder(path, execute.Options{Types: []string{t.Name}, MaxStdout: maxAnswer})
+	if err != nil {
+		return execute.Result{}, execute.Failure(err)
+	}
+	result, err := folder.Run(ctx, execute.Call{
+		Type: t.Name, Verb: verb, Stdin: stdin, Env: append(append([]string(nil), a.environ...), env...),
+	})
+	if err != nil {
+		return result, execute.Failure(err)
+	}
+	if result.ExitCode != 0 {
+		return result, said(t, result)
+	}
+	return result, nil
+}
+
+// list returns the registries that a helper lists. One that is not installed lists none. A helper lists what it can and
+// ends well, because clients cannot go on otherwise; what it cannot read it says where it was asked to say what it tried.
+func (a *app) list(ctx context.Context, t helpers.Type) ([]string, error) {
+	result, err := a.run(ctx, t, helpers.VerbList, nil, serve.DebugVariable+"=1")
+	if errors.Is(err, execute.ErrMissing) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	entries, err := helpers.ParseList(result.Stdout)
+	for line := range bytes.Lines(result.Stderr) {
+		if text, ok := bytes.CutPrefix(bytes.TrimSpace(line), []byte("debug: login: ")); ok && err == nil {
+			err = said(t, execute.Result{Stdout: text})
+		}
+	}
+	return slices.Collect(maps.Keys(entries)), err
 }
 
 // said makes an error of what one of our helpers printed. Unlike a worker, a person is told the helper's own words: they

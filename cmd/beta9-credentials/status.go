@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -46,7 +47,7 @@ credential.`,
 		Example: `  beta9-credentials status
   beta9-credentials status ghcr.io --json`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			states, err := a.states(cmd.Context(), args)
+			states, unlisted, err := a.states(cmd.Context(), args)
 			if err != nil {
 				return err
 			}
@@ -56,7 +57,10 @@ credential.`,
 				enc.SetEscapeHTML(false)
 				err = enc.Encode(states)
 			} else {
-				err = a.table(states)
+				err = a.table(states, unlisted == nil)
+			}
+			if err == nil {
+				err = unlisted
 			}
 			if err != nil {
 				return err
@@ -85,18 +89,19 @@ func exitFor(states []state, asked bool) error {
 	return &exitError{code: code}
 }
 
-// states asks for the credential of each registry, in the order of their names.
-func (a *app) states(ctx context.Context, names []string) ([]state, error) {
+// states asks for the credential of each registry, in the order of their names. Where none are named, unlisted says why
+// there may be more than those.
+func (a *app) states(ctx context.Context, names []string) (states []state, unlisted, err error) {
 	askers, asked := a.configured(), len(names) > 0
 	if !asked {
-		names = a.known(ctx, askers)
+		names, unlisted = a.known(ctx, askers)
 	}
-	states := make([]state, 0, len(names))
+	states = make([]state, 0, len(names))
 	seen := map[string]bool{}
 	for _, name := range names {
 		r, t, err := a.lookup(name)
 		if err != nil && helpers.ReasonOf(err) != helpers.WrongHost {
-			return nil, err
+			return nil, nil, err
 		}
 		if seen[r.Identity()] {
 			continue
@@ -117,7 +122,7 @@ func (a *app) states(ctx context.Context, names []string) ([]state, error) {
 		states = append(states, s)
 	}
 	slices.SortFunc(states, func(x, y state) int { return strings.Compare(x.Registry, y.Registry) })
-	return states, nil
+	return states, unlisted, nil
 }
 
 // wayIn says how a registry without a credential gets one.
@@ -191,10 +196,11 @@ func (a *app) configured() []asker {
 // isOurs tells whether what a configuration calls a helper is one of ours.
 func isOurs(helper string) bool { return helper == "beta9" || strings.HasPrefix(helper, "beta9-") }
 
-// known returns the registries that are configured or have a stored login. A helper that is not installed or fails has
-// none to tell.
-func (a *app) known(ctx context.Context, askers []asker) []string {
+// known returns the registries that are configured or have a stored login. The error is that of the first helper that
+// could not tell all that are stored.
+func (a *app) known(ctx context.Context, askers []asker) ([]string, error) {
 	var names []string
+	var unlisted error
 	for _, k := range askers {
 		for name, ours := range k.ours {
 			if ours {
@@ -203,23 +209,23 @@ func (a *app) known(ctx context.Context, askers []asker) []string {
 		}
 	}
 	for _, t := range helpers.Types() {
-		out, err := a.call(ctx, t, helpers.VerbList, nil)
-		if err != nil {
-			continue
-		}
-		entries, err := helpers.ParseList(out)
-		if err != nil {
-			continue
-		}
-		for serverURL := range entries {
-			names = append(names, serverURL)
+		listed, err := a.list(ctx, t)
+		names = append(names, listed...)
+		if unlisted == nil && err != nil {
+			unlisted = &helpers.Failure{Reason: helpers.ReasonOf(err), Cause: err,
+				Text: "not every stored login is listed: " + err.Error(),
+				Hint: cmp.Or(hintOf(err), "name a registry to see what can be done about it: beta9-credentials status REGISTRY")}
 		}
 	}
-	return names
+	return names, unlisted
 }
 
 // table prints the states for a person; where there is no terminal, as columns without marks.
-func (a *app) table(states []state) error {
+// Nothing at all is said to be nothing only where that is known.
+func (a *app) table(states []state, sure bool) error {
+	if len(states) == 0 && !sure {
+		return nil
+	}
 	if len(states) == 0 {
 		fmt.Fprintln(a.stdout, "No registry is configured and no login is stored.")
 		a.hint("run beta9-credentials configure docker, then docker login")

@@ -156,13 +156,10 @@ func (s *Store) delete(ctx context.Context, typ string, r helpers.Registry) erro
 }
 
 // List returns the heads of all logins of a type, in the order of their server URLs. It opens no secret. What cannot be
-// opened is left out, because clients that list cannot go on after a failure; Get tells about it.
+// opened is left out and is the error, as [Store.Get] describes it: the heads that came along are those of the others.
 func (s *Store) List(ctx context.Context, typ string) ([]Head, error) {
 	heads, err := s.list(ctx, typ)
 	if errors.Is(err, helpers.ErrNotFound) {
-		return nil, nil
-	}
-	if _, lost := errors.AsType[*LostError](err); lost {
 		return nil, nil
 	}
 	return heads, failure("listing the stored logins", err)
@@ -183,6 +180,7 @@ func (s *Store) list(ctx context.Context, typ string) ([]Head, error) {
 		return nil, err
 	}
 	var heads []Head
+	var unread error
 	for _, name := range names {
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -190,18 +188,33 @@ func (s *Store) list(ctx context.Context, typ string) ([]Head, error) {
 		if !strings.HasPrefix(name, prefix) || !isRecord(name) {
 			continue
 		}
-		record, err := d.ReadStart(name, maxHeadRecord)
-		if err != nil {
-			continue
-		}
-		box, _, err := split(record)
-		if err != nil {
-			continue
-		}
-		if head, err := openHead(key, name, box); err == nil {
+		head, err := readHead(d, key, name)
+		switch {
+		case err == nil:
 			heads = append(heads, head)
+		case unread == nil && !errors.Is(err, fs.ErrNotExist): // erased meanwhile
+			unread = &RecordError{Path: d.Path(name), Err: err}
 		}
 	}
 	slices.SortFunc(heads, func(a, b Head) int { return cmp.Compare(a.ServerURL, b.ServerURL) })
-	return heads, nil
+	if unread == nil {
+		unread = s.absent(d, key) // nobody can tell of what type the records of another key are
+	}
+	if errors.Is(unread, helpers.ErrNotFound) {
+		unread = nil
+	}
+	return heads, unread
+}
+
+// readHead reads and opens the head of a record and nothing else of it.
+func readHead(d *file.Folder, key seal.Key, name string) (Head, error) {
+	record, err := d.ReadStart(name, maxHeadRecord)
+	if err != nil {
+		return Head{}, err
+	}
+	box, _, err := split(record)
+	if err != nil {
+		return Head{}, err
+	}
+	return openHead(key, name, box)
 }

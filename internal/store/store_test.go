@@ -273,8 +273,13 @@ func TestRecordThatCannotBeOpenedIsAFailure(t *testing.T) {
 				t.Errorf("the record beside it: %v", err)
 			}
 			heads, err := s.List(t.Context(), "ghcr")
-			if err != nil || !slices.Contains(heads, Head{"fine.example", "user"}) || tt.gone && len(heads) != 1 {
+			if !slices.Contains(heads, Head{"fine.example", "user"}) || tt.gone && len(heads) != 1 {
 				t.Errorf("list: %v, %v", heads, err)
+			}
+			if len(heads) < 3 {
+				refused(t, "list, of what is not in it,", err)
+			} else if err != nil {
+				t.Errorf("list of everything: %v", err)
 			}
 			if tt.cause == file.ErrNotFile {
 				return // a folder is not replaced by guess
@@ -318,8 +323,10 @@ func TestLostKey(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(home, "key")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("reading made a key: %v", err)
 	}
-	if heads, err := s.List(t.Context(), "generic"); err != nil || len(heads) != 0 {
-		t.Errorf("list: %v, %v", heads, err)
+	heads, err := s.List(t.Context(), "generic")
+	refused(t, "without a key, list", err)
+	if len(heads) != 0 {
+		t.Errorf("list: %v", heads)
 	}
 
 	do(t, s.Put(t.Context(), "generic", a))
@@ -327,12 +334,14 @@ func TestLostKey(t *testing.T) {
 		t.Errorf("after logging in again: %v", err)
 	}
 	lost("with a new key")
-	if heads, err := s.List(t.Context(), "generic"); err != nil || !slices.Equal(heads, []Head{{"a.example", "user"}}) {
-		t.Errorf("list: %v, %v", heads, err)
+	heads, err = s.List(t.Context(), "generic")
+	refused(t, "with a new key, list", err)
+	if !slices.Equal(heads, []Head{{"a.example", "user"}}) {
+		t.Errorf("list: %v", heads)
 	}
 
 	// What the hint says to remove is what cannot be opened.
-	_, err := s.Get(t.Context(), "generic", never)
+	_, err = s.Get(t.Context(), "generic", never)
 	prefix := filepath.Base(records(t, home)[0])[:keyDigits]
 	for _, path := range records(t, home) {
 		if !strings.Contains(helpers.HintOf(err), " "+filepath.Base(path)[:keyDigits]) {
