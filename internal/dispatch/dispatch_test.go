@@ -161,6 +161,15 @@ func TestHelperThatOthersCanReplace(t *testing.T) {
 	}
 }
 
+// The longest time there is does not turn into the shortest.
+func TestLongestTimeout(t *testing.T) {
+	t.Parallel()
+	got := run(folder(t), "get", "nvcr.io", home(t), "BETA9_CREDENTIAL_TIMEOUT=2562047h47m16.854775807s", "NGC_API_KEY=nvapi-x")
+	if got.code != 0 {
+		t.Errorf("got %+v", got)
+	}
+}
+
 // Material on a descriptor reaches the helper, though descriptors are not inherited.
 func TestMaterialOnADescriptor(t *testing.T) {
 	t.Parallel()

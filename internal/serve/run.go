@@ -24,6 +24,8 @@ const (
 
 	// defaultTimeout is the deadline when none is set: clients have none of their own, and a person waits.
 	defaultTimeout = 10 * time.Second
+	// maxTimeout is the longest deadline: nobody waits longer, and time can be added to it.
+	maxTimeout = 24 * time.Hour
 	// lastMoment is how long a call that is over may take to finish or take back what it is writing, and to end what it
 	// runs.
 	lastMoment = 250 * time.Millisecond
@@ -150,6 +152,7 @@ func (p Process) timeout() (time.Duration, error) {
 	if n, err2 := strconv.ParseUint(s, 10, 16); err2 == nil {
 		d, err = time.Duration(n)*time.Second, nil
 	}
+	d = min(d, maxTimeout)
 	if err != nil || d <= 0 {
 		return 0, helpers.Fail(helpers.BadRequest, TimeoutVariable+" is not a duration",
 			"set it to a duration such as 5s")
