@@ -170,8 +170,8 @@ func (p Plan) names(at place) bool {
 
 func unset(d *document, c journalChange) error {
 	value, there, err := d.get(c.place)
-	if err != nil || !there || value != c.After {
-		return err
+	if err != nil || !there || value != c.After { // something that is no helper is not ours either
+		return nil
 	}
 	if c.Before == nil {
 		return d.remove(c.place)

@@ -125,6 +125,26 @@ func TestUnsetOfTheStoreLeavesTheHelpers(t *testing.T) {
 	}
 }
 
+// What somebody has changed since is left alone, into whatever it was changed, and keeps nothing else from being taken back.
+func TestUnsetLeavesWhatIsNoHelper(t *testing.T) {
+	t.Parallel()
+	for now, want := range map[string]string{
+		`{"credHelpers":{"ghcr.io":null},"credsStore":"beta9"}`:     `{"credHelpers":{"ghcr.io":null}}`,
+		`{"credHelpers":{"ghcr.io":{"a":1}},"credsStore":"beta9"}`:  `{"credHelpers":{"ghcr.io":{"a":1}}}`,
+		`{"credHelpers":["ghcr.io"],"credsStore":"beta9"}`:          `{"credHelpers":["ghcr.io"]}`,
+		`{"credHelpers":{"ghcr.io":"beta9-ghcr"},"credsStore":[1]}`: `{"credsStore":[1]}`,
+	} {
+		p := person(t, `{}`)
+		p.Store = "beta9"
+		set(t, p)
+		put(t, p.File, now)
+		unset(t, all(p))
+		if left := got(t, p.File); left != want {
+			t.Errorf("of %s is left %s, want %s", now, left, want)
+		}
+	}
+}
+
 // TestOneFileByTwoPaths names a file that is not there yet by another path than afterwards.
 func TestOneFileByTwoPaths(t *testing.T) {
 	for _, content := range []string{"-", `{"a": 1}`} {

@@ -148,8 +148,8 @@ func (d *document) remove(p place) error {
 // removeEmpty takes an object of the top level away when nothing is in it.
 func (d *document) removeEmpty(object string) error {
 	o, err := d.find(place{Object: object})
-	if err != nil || o == nil || len(o.Members) > 0 {
-		return err
+	if err != nil || o == nil || len(o.Members) > 0 { // something else by now, or in use
+		return nil
 	}
 	return d.remove(place{Key: object})
 }
