@@ -1,6 +1,7 @@
 package beta9
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
@@ -43,13 +44,19 @@ func (r *row) targets() []any {
 func ours(name string) bool { return strings.HasPrefix(name, secrets.NamePrefix) }
 
 // open checks and opens a row. When the keyring lacks the key of the MAC, the key may have been retired after the row
-// was read: again reads the row once more.
+// was read: again reads the row once more, as often as it has changed since.
 func (s *Store) open(ctx context.Context, r row, again func() (row, error)) (secrets.Secret, error) {
 	m, err := s.material(ctx, r)
-	if errors.Is(err, secrets.ErrNoKey) {
-		if r, err = again(); err == nil {
-			m, err = s.material(ctx, r)
+	for errors.Is(err, secrets.ErrNoKey) {
+		next, lost := again()
+		if lost != nil {
+			return secrets.Secret{}, lost
 		}
+		if bytes.Equal(next.mac, r.mac) {
+			break
+		}
+		r = next
+		m, err = s.material(ctx, r)
 	}
 	found := secrets.Secret{Workspace: r.place.Workspace, Name: r.place.Name, Version: r.place.Version}
 	if err != nil {

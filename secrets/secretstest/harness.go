@@ -37,7 +37,7 @@ type Harness struct {
 	Save func(t testing.TB, address, workspace, name string, value []byte)
 	// Kills is at how many points a process is killed, half of them in writes and half in rotations; 0 for 20.
 	Kills int
-	// Rotations is how many rotations are made under load; 0 for 3.
+	// Rotations is how many rotations are made under load, at the most: 30 s are spent on them, and 3 made at the least.
 	Rotations int
 }
 

@@ -19,7 +19,7 @@ var harness = secretstest.Harness{
 	Load:      secretstest.Rows("sqlite").Load,
 	Save:      secretstest.Rows("sqlite").Save,
 	Kills:     300,
-	Rotations: 40,
+	Rotations: 1000,
 }
 
 func TestMain(m *testing.M) { os.Exit(secretstest.Main(m, harness)) }

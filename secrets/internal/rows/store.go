@@ -11,6 +11,7 @@
 package rows
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
@@ -100,13 +101,19 @@ type row struct {
 }
 
 // open opens the record of a row. When the keyring lacks the key, the key may have been retired after the row was
-// read: again reads the row once more.
+// read: again reads the row once more, as often as it has changed since.
 func (s *Store) open(ctx context.Context, r row, again func() (row, error)) (secrets.Secret, error) {
 	m, err := s.material(ctx, r)
-	if errors.Is(err, secrets.ErrNoKey) {
-		if r, err = again(); err == nil {
-			m, err = s.material(ctx, r)
+	for errors.Is(err, secrets.ErrNoKey) {
+		next, lost := again()
+		if lost != nil {
+			return secrets.Secret{}, lost
 		}
+		if bytes.Equal(next.sealed, r.sealed) {
+			break
+		}
+		r = next
+		m, err = s.material(ctx, r)
 	}
 	if errors.Is(err, secrets.ErrSealed) {
 		return secrets.Secret{Workspace: r.place.Workspace, Name: r.place.Name, Version: r.place.Version}, err
