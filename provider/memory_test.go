@@ -504,11 +504,11 @@ func TestSpanHoldsByBothClocks(t *testing.T) {
 			t.Errorf("holds: %s", name)
 		}
 	}
-	slept := span{from: s.from, until: s.until.Add(day), wallFrom: s.wallFrom, wallUntil: s.wallUntil}
+	slept := span{until: s.until.Add(day), wallFrom: s.wallFrom, wallUntil: s.wallUntil}
 	if slept.holds(now.Add(2 * time.Hour)) {
 		t.Error("holds by the monotonic clock alone")
 	}
-	set := span{from: s.from, until: s.until, wallFrom: s.wallFrom, wallUntil: s.wallUntil + int64(day)}
+	set := span{until: s.until, wallFrom: s.wallFrom, wallUntil: s.wallUntil + int64(day)}
 	if set.holds(now.Add(2 * time.Hour)) {
 		t.Error("holds by the wall clock alone")
 	}

@@ -28,17 +28,17 @@ const (
 // span is a stretch of time. It ends early when the clock is set, either way, and when the machine sleeps, but never
 // late: the wall clock and the monotonic one both have to lie in it.
 type span struct {
-	from, until         time.Time
+	until               time.Time
 	wallFrom, wallUntil int64 // nanoseconds since 1970
 }
 
 func newSpan(from, until time.Time) span {
-	return span{from: from, until: until, wallFrom: from.UnixNano(), wallUntil: until.UnixNano()}
+	return span{until: until, wallFrom: from.UnixNano(), wallUntil: until.UnixNano()}
 }
 
 func (s span) holds(now time.Time) bool {
 	wall := now.UnixNano()
-	return now.Before(s.until) && wall < s.wallUntil && !now.Before(s.from) && wall >= s.wallFrom
+	return now.Before(s.until) && s.wallFrom <= wall && wall < s.wallUntil
 }
 
 // plan says how long a credential that was got at now and ends at expires is given out, and from when on its successor
