@@ -53,8 +53,8 @@ func Open(typ string, getenv func(string) string, now func() time.Time) *Cache {
 func (c *Cache) Source(from helpers.Keyed) helpers.TokenSource { return &source{cache: c, from: from} }
 
 // Forget removes what the cache has for a key, in the folder of the session as well as in the one that is used without
-// a session, as by a job that the system starts: whoever forgets does not mean one of them. It waits for whoever is just asking upstream for it. That there is
-// nothing is no error; the others are a [*helpers.Failure].
+// a session, as by a job that the system starts: whoever forgets does not mean one of them. It waits for whoever is just
+// asking upstream for it. That there is nothing is no error; the others are a [*helpers.Failure].
 func (c *Cache) Forget(ctx context.Context, key helpers.Key) error {
 	outside := *c
 	outside.folders = c.lasting
