@@ -65,6 +65,7 @@ func Run(t *testing.T, h Harness) {
 		"shows no secret":                testCanary,
 		"yields material":                testSource,
 		"rotates":                        testRotation,
+		"reads on when overtaken":        testOvertaken,
 		"rotates under load":             testRotationUnderLoad,
 		"many processes write":           testProcesses,
 		"survives kill -9":               testKills,

@@ -221,3 +221,41 @@ func testRotationUnderLoad(t *testing.T, h Harness) {
 	}
 	t.Logf("%d rotations of %d records, beside %d reads and %d writes", done, records, reads.Load(), writes.Load())
 }
+
+// testOvertaken has two rotations end between any two steps of a reader, three times in a row.
+func testOvertaken(t *testing.T, h Harness) {
+	var keys ring
+	keys.add(t)
+	p := newPlace(t, h)
+	ctx := t.Context()
+	s := p.with(t, keys.load(t))
+	secret := must(s.Put(ctx, login(t, workspace, "ghcr.io", "x")))(t)
+	do(t, s.Attach(ctx, imageOf(t, workspace, image, "ghcr.io/a/b")))
+	rotate := func() {
+		keys.add(t)
+		do(t, s.Rotate(ctx, nil))
+		keys.retire()
+	}
+	overtake := 0
+	slow := p.with(t, must(secrets.LoadKeyring(ctx, func(ctx context.Context) ([]byte, error) {
+		if overtake == 0 {
+			return keys.read(ctx)
+		}
+		overtake--
+		rotate()
+		document, err := keys.read(ctx)
+		rotate()
+		return document, err
+	}, nil))(t))
+	for what, read := range map[string]func() error{
+		"get":  func() error { _, err := slow.Get(ctx, workspace, secret.Name); return err },
+		"list": func() error { _, err := slow.List(ctx, workspace); return err },
+		"find": func() error { _, err := slow.Find(ctx, workspace, image, registry(t, "ghcr.io/a/b")); return err },
+	} {
+		rotate()
+		overtake = 3
+		if err := read(); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
