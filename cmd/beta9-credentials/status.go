@@ -92,9 +92,14 @@ func exitFor(states []state, asked bool) error {
 // states asks for the credential of each registry, in the order of their names. Where none are named, unlisted says why
 // there may be more than those.
 func (a *app) states(ctx context.Context, names []string) (states []state, unlisted, err error) {
-	askers, asked := a.configured(), len(names) > 0
-	if !asked {
+	askers, unread := a.configured()
+	asked := len(names) > 0
+	switch {
+	case !asked:
 		names, unlisted = a.known(ctx, askers)
+		unlisted = cmp.Or(unlisted, unread)
+	case unread != nil: // says less of the clients, and nothing else
+		a.hint(unread.Error())
 	}
 	states = make([]state, 0, len(names))
 	seen := map[string]bool{}
@@ -168,9 +173,10 @@ func (k asker) asks(registry string) bool {
 	return ours || k.rest && !named
 }
 
-// configured returns the clients as they are configured. A file that cannot be read is said and left out.
-func (a *app) configured() []asker {
+// configured returns the clients as they are configured. The error is that of the first file that cannot be read.
+func (a *app) configured() ([]asker, error) {
 	var askers []asker
+	var unread error
 	for _, client := range clientconfig.Clients() {
 		path, err := client.Path(a.getenv)
 		if err != nil {
@@ -178,7 +184,7 @@ func (a *app) configured() []asker {
 		}
 		entries, err := clientconfig.Configured(path)
 		if err != nil {
-			a.hint(err.Error())
+			unread = cmp.Or(unread, err)
 			continue
 		}
 		k := asker{name: client.Name, ours: map[string]bool{}, rest: client.Stores && isOurs(entries[""])}
@@ -190,7 +196,7 @@ func (a *app) configured() []asker {
 		}
 		askers = append(askers, k)
 	}
-	return askers
+	return askers, unread
 }
 
 // isOurs tells whether what a configuration calls a helper is one of ours.

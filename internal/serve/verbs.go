@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -98,7 +99,7 @@ func (c *call) list(ctx context.Context) ([]byte, error) {
 	}
 	entries, listed := map[string]string{}, map[string]bool{}
 	heads, err := c.logins().List(ctx, c.kind.Type)
-	if err != nil {
+	if _, nowhere := errors.AsType[*folders.Error](err); err != nil && !nowhere { // without a home nothing is stored
 		helpers.LeaveSource(ctx, "login", err.Error())
 	}
 	for _, h := range heads {
