@@ -108,14 +108,16 @@ func (p Plan) set(d *document, r *record, at place, helper string) error {
 		r.MadeObjects = append(r.MadeObjects, at.Object)
 	}
 	c := r.change(at)
-	if c == nil {
+	known := c != nil
+	if !known {
 		r.Changes = append(r.Changes, journalChange{place: at})
 		c = &r.Changes[len(r.Changes)-1]
 	}
-	if !there {
+	switch {
+	case !there:
 		// Also where the journal knows better: whoever took it out since, or the file that was never written, counts.
 		c.Before = nil
-	} else if before != c.After {
+	case !known || before != c.After:
 		c.Before = &before
 	}
 	c.After = helper
