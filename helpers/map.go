@@ -5,6 +5,9 @@ import (
 	"strings"
 )
 
+// maxMap is the largest map file that is read, in bytes: ten thousand entries have 1 MiB.
+const maxMap = 2 << 20
+
 // A Map holds what a user has pinned in the map file (registries.json in the folder of the configuration): hosts that
 // the compiled-in table cannot know, such as a GitHub Enterprise server or a name in front of an ECR registry, and
 // which identity a registry is used with. The nil Map holds nothing. A Map is not changed after it was read and is
@@ -45,6 +48,9 @@ type Pin struct {
 
 // ParseMap reads a map file. The error is a [*Failure] with [BadMaterial] that names the entry at fault.
 func ParseMap(data []byte) (*Map, error) {
+	if len(data) > maxMap {
+		return nil, badMap("is larger than 2 MiB")
+	}
 	file, err := parseObject(data)
 	if err != nil {
 		return nil, badMap(err.Error())

@@ -232,3 +232,10 @@ func TestScopesCoverWholeComponents(t *testing.T) {
 		}
 	}
 }
+
+func TestMapThatIsTooLarge(t *testing.T) {
+	file := []byte(`{"registries":[` + strings.Repeat(`{"host":"registry.example.com"},`, 1<<17))
+	if _, err := helpers.ParseMap(file); helpers.ReasonOf(err) != helpers.BadMaterial || !strings.Contains(err.Error(), "2 MiB") {
+		t.Errorf("%v", err)
+	}
+}
