@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
@@ -54,11 +55,7 @@ func Open(ctx context.Context, path string, k *secrets.Keyring) (*Store, error) 
 	if err != nil {
 		return nil, err
 	}
-	files, err := fs.Sub(migrations, "migrations")
-	if err == nil {
-		err = rows.Migrate(ctx, db, goose.DialectSQLite3, files, "cred_version")
-	}
-	if err != nil {
+	if err := migrate(ctx, db); err != nil {
 		db.Close()
 		return nil, secrets.Unavailable(file(path), err, hint(err))
 	}
@@ -67,6 +64,34 @@ func Open(ctx context.Context, path string, k *secrets.Keyring) (*Store, error) 
 		db.Close()
 	}
 	return s, err
+}
+
+// attempts is how often a file that is just being made by another process is tried again. SQLite waits by itself for a
+// writer, but not for whoever turns a new file to write-ahead logging, which is done in a moment.
+const attempts = 50
+
+// migrate makes the tables, or brings them up to date.
+func migrate(ctx context.Context, db *sql.DB) error {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	for range attempts {
+		if err = rows.Migrate(ctx, db, goose.DialectSQLite3, files, "cred_version"); !busy(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	return err
+}
+
+func busy(err error) bool {
+	failed, ok := errors.AsType[*sqlite.Error](err)
+	return ok && failed.Code()&0xff == sqlite3.SQLITE_BUSY
 }
 
 type file string
