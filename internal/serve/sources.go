@@ -4,17 +4,12 @@ import (
 	"context"
 	"errors"
 	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
-	"strconv"
-	"syscall"
 	"time"
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
 	"github.com/beam-cloud/docker-credential-beta9/internal/cache"
 	"github.com/beam-cloud/docker-credential-beta9/internal/folders"
-	"github.com/beam-cloud/docker-credential-beta9/internal/socket"
 )
 
 const (
@@ -213,68 +208,6 @@ func (c *call) forget(ctx context.Context, m *helpers.Map, r helpers.Registry, s
 	return nil
 }
 
-// An explicit source is where material is read from when the environment says where.
-type explicit struct {
-	name string
-	read func(ctx context.Context, r helpers.Registry) (helpers.Material, error)
-}
-
-// explicit returns the source that the environment names, or nil.
-func (c *call) explicit() helpers.Source {
-	if fd := c.process.Getenv(FDVariable); fd != "" {
-		return explicit{FDVariable, func(context.Context, helpers.Registry) (helpers.Material, error) { return fromFD(fd) }}
-	}
-	if path := c.process.Getenv(FileVariable); path != "" {
-		return explicit{FileVariable, func(context.Context, helpers.Registry) (helpers.Material, error) { return fromFile(path) }}
-	}
-	if path := c.process.Getenv(SocketVariable); path != "" {
-		return explicit{SocketVariable, func(ctx context.Context, r helpers.Registry) (helpers.Material, error) {
-			return socket.Ask(ctx, path, r)
-		}}
-	}
-	return nil
-}
-
-// Material reads the material. What is bound to another registry than the one that is asked for is none for this one.
-func (e explicit) Material(ctx context.Context, r helpers.Registry) (helpers.Material, error) {
-	m, err := e.read(ctx, r)
-	if err != nil {
-		return helpers.Material{}, err
-	}
-	if m.Registry().Identity() != r.Identity() || r.Scope() != "" && !m.Scope().Covers(r.Scope()) {
-		helpers.LeaveSource(ctx, e.name, "its material is bound to another registry")
-		return helpers.Material{}, helpers.ErrNotFound
-	}
-	return m, nil
-}
-
-func fromFD(s string) (helpers.Material, error) {
-	n, err := strconv.ParseUint(s, 10, 16)
-	if err != nil || n < 3 {
-		return helpers.Material{}, helpers.Fail(helpers.BadMaterial, FDVariable+" is not the number of a descriptor above 2", "")
-	}
-	return readMaterial(os.NewFile(uintptr(n), FDVariable), FDVariable)
-}
-
-func fromFile(path string) (helpers.Material, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return helpers.Material{}, &helpers.Failure{Reason: helpers.BadMaterial, Cause: err,
-			Text: "the file that " + FileVariable + " names cannot be opened", Hint: "check its path and its permissions"}
-	}
-	return readMaterial(f, FileVariable)
-}
-
-func readMaterial(f *os.File, variable string) (helpers.Material, error) {
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile))
-	if err != nil {
-		return helpers.Material{}, &helpers.Failure{Reason: helpers.BadMaterial, Cause: err,
-			Text: "the material that " + variable + " names cannot be read"}
-	}
-	return helpers.ParseMaterial(data)
-}
-
 // notSecret says why what was read from a file cannot be the secret that somebody put there, or nil.
 func notSecret(file, value string, err error) error {
 	switch {
@@ -302,40 +235,4 @@ func readSecretFile(path string) (string, error) {
 		data = data[:len(data)-1]
 	}
 	return string(data), err
-}
-
-// MapFile returns the path of the map file: the one that MapVariable names, whether it is there or not, or the one in the
-// folder of the configuration if there is one, which is not the usual case.
-func (p Process) MapFile() string {
-	if path := p.Getenv(MapVariable); path != "" {
-		return path
-	}
-	folder, err := folders.New(p.Getenv).Config()
-	if err != nil {
-		return "" // without a home there is no map
-	}
-	path := filepath.Join(folder, "registries.json")
-	// A home that leads through a file, such as the /dev/null of some services, is none.
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
-		return ""
-	}
-	return path
-}
-
-// Map reads the map file.
-func (p Process) Map() (*helpers.Map, error) {
-	path := p.MapFile()
-	if path == "" {
-		return nil, nil
-	}
-	f, err := os.Open(path)
-	if err == nil {
-		defer f.Close()
-		var data []byte
-		if data, err = io.ReadAll(io.LimitReader(f, maxFile)); err == nil {
-			return helpers.ParseMap(data)
-		}
-	}
-	return nil, &helpers.Failure{Reason: helpers.BadMaterial, Text: "the map file " + path + " cannot be read", Cause: err,
-		Hint: "check its path and its permissions"}
 }

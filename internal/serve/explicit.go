@@ -1,0 +1,73 @@
+package serve
+
+import (
+	"context"
+	"io"
+	"os"
+	"strconv"
+
+	"github.com/beam-cloud/docker-credential-beta9/helpers"
+	"github.com/beam-cloud/docker-credential-beta9/internal/socket"
+)
+
+// An explicit source is where material is read from when the environment says where.
+type explicit struct {
+	name string
+	read func(ctx context.Context, r helpers.Registry) (helpers.Material, error)
+}
+
+// explicit returns the source that the environment names, or nil.
+func (c *call) explicit() helpers.Source {
+	if fd := c.process.Getenv(FDVariable); fd != "" {
+		return explicit{FDVariable, func(context.Context, helpers.Registry) (helpers.Material, error) { return fromFD(fd) }}
+	}
+	if path := c.process.Getenv(FileVariable); path != "" {
+		return explicit{FileVariable, func(context.Context, helpers.Registry) (helpers.Material, error) { return fromFile(path) }}
+	}
+	if path := c.process.Getenv(SocketVariable); path != "" {
+		return explicit{SocketVariable, func(ctx context.Context, r helpers.Registry) (helpers.Material, error) {
+			return socket.Ask(ctx, path, r)
+		}}
+	}
+	return nil
+}
+
+// Material reads the material. What is bound to another registry than the one that is asked for is none for this one.
+func (e explicit) Material(ctx context.Context, r helpers.Registry) (helpers.Material, error) {
+	m, err := e.read(ctx, r)
+	if err != nil {
+		return helpers.Material{}, err
+	}
+	if m.Registry().Identity() != r.Identity() || r.Scope() != "" && !m.Scope().Covers(r.Scope()) {
+		helpers.LeaveSource(ctx, e.name, "its material is bound to another registry")
+		return helpers.Material{}, helpers.ErrNotFound
+	}
+	return m, nil
+}
+
+func fromFD(s string) (helpers.Material, error) {
+	n, err := strconv.ParseUint(s, 10, 16)
+	if err != nil || n < 3 {
+		return helpers.Material{}, helpers.Fail(helpers.BadMaterial, FDVariable+" is not the number of a descriptor above 2", "")
+	}
+	return readMaterial(os.NewFile(uintptr(n), FDVariable), FDVariable)
+}
+
+func fromFile(path string) (helpers.Material, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return helpers.Material{}, &helpers.Failure{Reason: helpers.BadMaterial, Cause: err,
+			Text: "the file that " + FileVariable + " names cannot be opened", Hint: "check its path and its permissions"}
+	}
+	return readMaterial(f, FileVariable)
+}
+
+func readMaterial(f *os.File, variable string) (helpers.Material, error) {
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxFile))
+	if err != nil {
+		return helpers.Material{}, &helpers.Failure{Reason: helpers.BadMaterial, Cause: err,
+			Text: "the material that " + variable + " names cannot be read"}
+	}
+	return helpers.ParseMaterial(data)
+}
