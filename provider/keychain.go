@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
 )
@@ -25,6 +26,9 @@ func (p *Provider) Resolve(target authn.Resource) (authn.Authenticator, error) {
 // request, so that a client that lives longer than a credential goes on; it is [authn.Anonymous] when there is nothing
 // for the registry.
 func (p *Provider) ResolveContext(ctx context.Context, target authn.Resource) (authn.Authenticator, error) {
+	if image, ok := target.(name.Reference); ok {
+		target = image.Context() // the tag or digest is no part of the question
+	}
 	registry := target.RegistryStr()
 	repository, ok := strings.CutPrefix(target.String(), registry+"/")
 	if !ok {

@@ -25,9 +25,12 @@ func resource(t *testing.T, s string) authn.Resource {
 		must(t, err)
 		return r
 	}
-	r, err := name.NewRepository(s)
+	r, err := name.ParseReference(s)
 	must(t, err)
-	return r
+	if !strings.ContainsAny(s, ":@") {
+		return r.Context()
+	}
+	return r.(authn.Resource)
 }
 
 func TestKeychainResolves(t *testing.T) {
@@ -42,6 +45,8 @@ func TestKeychainResolves(t *testing.T) {
 	tests := map[string]bool{
 		here: true, here + "/acme/app": true, here + "/other/app": false, "none.example.com/acme/app": false,
 		"acme/app": true, "ubuntu/app": false, "index.docker.io": true, // Docker Hub as go-containerregistry has it
+		here + "/acme/app:1": true, here + "/other/app:1": false, "acme/app:1": true, "ubuntu/app:1": false,
+		here + "/acme/app@sha256:" + strings.Repeat("a", 64): true,
 	}
 	for target, have := range tests {
 		auth, err := authn.Resolve(t.Context(), p, resource(t, target))
