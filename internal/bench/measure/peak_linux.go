@@ -22,6 +22,23 @@ func (c *Command) Peak() (int64, error) {
 	// A tracer is a thread.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	for range attempts {
+		peak, err := c.traced()
+		if !errors.Is(err, errUnseen) {
+			return peak, err
+		}
+	}
+	return 0, fmt.Errorf("%s: %w", c.path, errUnseen)
+}
+
+// attempts is how often a run is traced at most. One of a hundred ends unseen: when another thread than the first one ends
+// the program, the kernel may not stop the first one any more.
+const attempts = 20
+
+var errUnseen = errors.New("it ended before its memory could be read")
+
+// traced runs the command once under a trace.
+func (c *Command) traced() (int64, error) {
 	cmd, err := c.prepare()
 	if err != nil {
 		return 0, err
@@ -30,8 +47,11 @@ func (c *Command) Peak() (int64, error) {
 	if err := cmd.Start(); err != nil {
 		return 0, err
 	}
-	pid := cmd.Process.Pid
-	peak, err := traced(pid)
+	peak, err := watch(cmd.Process.Pid)
+	if errors.Is(err, errUnseen) {
+		_ = cmd.Process.Release() // it was waited for already
+		return 0, err
+	}
 	if err != nil {
 		// The child may be stopped; it is this process's own, and its number is not given anew before Wait.
 		return 0, errors.Join(fmt.Errorf("tracing %s: %w", c.path, err), cmd.Process.Kill(), cmd.Wait())
@@ -40,9 +60,9 @@ func (c *Command) Peak() (int64, error) {
 	return peak, c.look(err, cmd.ProcessState)
 }
 
-// traced lets a child that was just started run to its end, and returns the peak of its memory. It returns when the child
+// watch lets a child that was just started run to its end, and returns the peak of its memory. It returns when the child
 // goes on to end.
-func traced(pid int) (int64, error) {
+func watch(pid int) (int64, error) {
 	var status unix.WaitStatus
 	if _, err := unix.Wait4(pid, &status, 0, nil); err != nil { // stopped by execve
 		return 0, err
@@ -52,7 +72,8 @@ func traced(pid int) (int64, error) {
 	}
 	deliver := 0
 	for {
-		if err := unix.PtraceCont(pid, deliver); err != nil {
+		// It is not stopped any more when the program is just being ended, which the next wait tells.
+		if err := unix.PtraceCont(pid, deliver); err != nil && !errors.Is(err, unix.ESRCH) {
 			return 0, err
 		}
 		if _, err := unix.Wait4(pid, &status, 0, nil); err != nil {
@@ -60,7 +81,7 @@ func traced(pid int) (int64, error) {
 		}
 		switch {
 		case status.Exited() || status.Signaled():
-			return 0, errors.New("it ended unseen")
+			return 0, errUnseen
 		case status.StopSignal() == unix.SIGTRAP && status.TrapCause() == unix.PTRACE_EVENT_EXIT:
 			peak, err := highWater(pid)
 			if err != nil {
