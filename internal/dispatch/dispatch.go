@@ -13,7 +13,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -45,10 +44,7 @@ func Main() int {
 	if err != nil {
 		folder = "" // Run says so once it is known that a helper is needed
 	}
-	// A helper leads a process group of its own, so that what ends this process does not reach it and its children.
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	return Run(ctx, folder, p)
+	return Run(context.Background(), folder, p)
 }
 
 // ownFolder returns the folder of this program, where the helpers of the same release are.
@@ -153,6 +149,10 @@ func (d dispatcher) run(ctx context.Context, t helpers.Type, verb string, input 
 			return strings.HasPrefix(entry, serve.FDVariable+"=")
 		})
 	}
+	// A helper leads a process group of its own, so that what ends this process does not reach it and its children. To
+	// listen for signals costs a fifth of an empty program's whole run, so it is done when there is somebody to be ended.
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	defer stop()
 	result, err := folder.Run(ctx, call)
 	return serve.Outcome{Stdout: result.Stdout, Stderr: result.Stderr, Code: result.ExitCode}, err
 }
@@ -170,39 +170,4 @@ func readFD(s string) ([]byte, error) {
 			Text: "the material that " + serve.FDVariable + " names cannot be read"}
 	}
 	return data, nil
-}
-
-// list merges what the helpers list. A helper that is missing, fails or does not end in time adds nothing: clients that
-// list cannot go on after a failure.
-func (d dispatcher) list(ctx context.Context) (serve.Outcome, error) {
-	if deadline, ok := ctx.Deadline(); ok { // there has to be time left to say what the others list
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-grace/2))
-		defer cancel()
-	}
-	entries := map[string]string{}
-	var mu sync.Mutex
-	var all sync.WaitGroup
-	for _, t := range helpers.Types() {
-		all.Go(func() {
-			o, err := d.run(ctx, t, helpers.VerbList, nil)
-			if err != nil {
-				helpers.LeaveSource(ctx, t.Executable(), err.Error())
-				return
-			}
-			listed, err := helpers.ParseList(o.Stdout)
-			if err != nil || o.Code != 0 {
-				helpers.LeaveSource(ctx, t.Executable(), "its list cannot be read")
-				return
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			for serverURL, username := range listed {
-				entries[serverURL] = username
-			}
-		})
-	}
-	all.Wait()
-	out, err := helpers.AppendList(nil, entries)
-	return serve.Outcome{Stdout: out}, err
 }

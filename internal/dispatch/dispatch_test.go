@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -106,6 +107,40 @@ func TestEachRegistryGoesToItsHelper(t *testing.T) {
 	}
 	if got := run(dir, "list", "", h); got.stdout != "{}\n" {
 		t.Errorf("list after erasing: %+v", got)
+	}
+}
+
+// The helpers that are not there tell by their names who would have been run.
+func TestListRunsThoseWhoMayHaveSomething(t *testing.T) {
+	t.Parallel()
+	empty, full, dir := home(t), home(t), t.TempDir()
+	if got := run(folder(t), "store", login("ghcr.io"), full); got.code != 0 {
+		t.Fatalf("store: %+v", got)
+	}
+	for name, test := range map[string]struct {
+		env  []string
+		want []string // the types
+	}{
+		"nothing stored":      {[]string{empty}, nil},
+		"no home":             {nil, nil},
+		"a login":             {[]string{full}, []string{"ghcr"}},
+		"a key":               {[]string{empty, "NGC_API_KEY=not-a-secret"}, []string{"ngc"}},
+		"a file with the key": {[]string{empty, "NGC_API_KEY_FILE=/nonexistent"}, []string{"ngc"}},
+		"both":                {[]string{full, "NGC_API_KEY=not-a-secret"}, []string{"ghcr", "ngc"}},
+		"a store at odds":     {[]string{"BETA9_CREDENTIAL_HOME=relative"}, []string{"acr", "dockerhub", "ecr", "gcr", "generic", "ghcr", "ngc"}},
+	} {
+		got := run(dir, "list", "", append(test.env, "BETA9_CREDENTIAL_DEBUG=1")...)
+		var asked []string
+		for line := range strings.Lines(got.stderr) {
+			if _, rest, ok := strings.Cut(line, helpers.ExecutablePrefix); ok {
+				typ, _, _ := strings.Cut(rest, ":")
+				asked = append(asked, typ)
+			}
+		}
+		slices.Sort(asked)
+		if !slices.Equal(asked, test.want) || got.stdout != "{}\n" {
+			t.Errorf("%s: %v were asked for %q, want %v: %s", name, asked, got.stdout, test.want, got.stderr)
+		}
 	}
 }
 
