@@ -92,6 +92,7 @@ func within[T any](ctx context.Context, f func() (T, error)) (T, error) {
 	}
 	done := make(chan outcome, 1)
 	go func() {
+		makeRoom()
 		value, err := f()
 		done <- outcome{value, err}
 	}()
