@@ -9,7 +9,8 @@ import (
 
 // What a batch of rounds may look like to count.
 const (
-	// calmTwin is how far the floor may differ from itself, in parts of it. Budgets are given in steps of a twentieth.
+	// calmTwin is how far the floor may differ from itself, in parts of it, beyond what chance explains. Budgets are given
+	// in steps of a twentieth.
 	calmTwin = 0.05
 	// calmOthers is how much of the machine others may use, in parts of it: a fifth of one of two processors. The rest of a
 	// quiet system, with what the kernel does for the harness, is below a twentieth.
@@ -27,6 +28,8 @@ type Noise struct {
 	// Twin is how far the floor's two runs in each round differ, in parts of the floor: what a difference between two
 	// subjects means that is none.
 	Twin float64 `json:"twin"`
+	// Chance tells that the difference is explained by the number of rounds: each lies in the bounds of the other.
+	Chance bool `json:"chance"`
 	// Spread is how far apart the quartiles of the floor lie, in parts of its median.
 	Spread float64 `json:"spread"`
 	// Others is how much of the machine was used by whoever else was on it, in parts of it. It is zero, and Counted is
@@ -40,7 +43,7 @@ type Noise struct {
 
 // Calm tells whether something can be concluded.
 func (n Noise) Calm() bool {
-	return n.Twin <= calmTwin && n.Others <= calmOthers && n.Spread <= calmSpread
+	return (n.Twin <= calmTwin || n.Chance) && n.Others <= calmOthers && n.Spread <= calmSpread
 }
 
 // Margin is by how much, in parts of a ratio, it has to clear a limit for that to mean something: what the same thing
@@ -69,7 +72,7 @@ func (n Noise) String() string {
 // Worst returns the noisier of two, for what is said of a whole run.
 func Worst(a, b Noise) Noise {
 	return Noise{
-		Twin: max(a.Twin, b.Twin), Spread: max(a.Spread, b.Spread), Others: max(a.Others, b.Others), Counted: a.Counted || b.Counted,
+		Twin: max(a.Twin, b.Twin), Chance: a.Chance && b.Chance, Spread: max(a.Spread, b.Spread), Others: max(a.Others, b.Others), Counted: a.Counted || b.Counted,
 		Rounds: a.Rounds + b.Rounds, Thrown: a.Thrown + b.Thrown,
 	}
 }
@@ -80,6 +83,7 @@ func judge(one, two Series, others float64, counted bool) Noise {
 	n := Noise{Others: others, Counted: counted, Rounds: a.N}
 	if a.Median > 0 {
 		n.Twin = math.Abs(b.Median/a.Median - 1)
+		n.Chance = a.Low <= b.High && b.Low <= a.High
 		n.Spread = max(a.Spread(), b.Spread())
 	}
 	return n

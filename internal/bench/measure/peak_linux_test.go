@@ -42,7 +42,7 @@ func TestPeakIsTheChildsOwn(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for range 50 {
+		for range 10 {
 			peak, err := c.Peak()
 			if err != nil {
 				t.Fatal(err)
