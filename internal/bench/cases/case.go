@@ -46,7 +46,7 @@ func All() []Case {
 func (c Case) Run(ctx context.Context, p *Programs, plan measure.Plan, say func(string, ...any)) (report.Section, error) {
 	var section report.Section
 	began := time.Now()
-	plan.Say = say
+	plan.Say, plan.Fresh = say, p.Install
 	err := perform(ctx, c.ID, func(s *stage) {
 		section = c.run(&scene{stage: s, programs: p, plan: plan})
 	})
@@ -117,6 +117,12 @@ func firstLine(out []byte) []byte {
 // empty is the command that everything is compared with.
 func (s *scene) empty() *measure.Command { return s.command(empty, "", "", nil) }
 
+// against runs subjects in turns with the empty program.
+func (s *scene) against(subjects []measure.Subject) measure.Outcome {
+	twin := s.command(emptyTwin, "", "", nil)
+	return must(s.plan.Run(s.ctx, s.empty().Subject(empty), twin.Subject(empty), subjects))(s.stage)
+}
+
 // store stores a login in a home.
 func (s *scene) store(program, host string, environ []string) {
 	s.once(s.command(program, helpers.VerbStore, login(host), environ))
@@ -156,7 +162,7 @@ func (s *scene) run(subjects []subject) measure.Outcome {
 	for _, x := range subjects {
 		all = append(all, measure.Subject{Name: x.name, Before: x.before, Run: x.command.Run, Every: x.every})
 	}
-	return must(s.plan.Run(s.ctx, s.empty().Subject(empty), all))(s.stage)
+	return s.against(all)
 }
 
 // peak is the most memory that a command has in a few runs: what a collector gets done differs from run to run.

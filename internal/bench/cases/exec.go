@@ -32,13 +32,12 @@ func execs(s *scene) report.Section {
 			measure.Subject{Name: "provider, " + k.name, Run: s.lookup(k.folder)},
 			measure.Subject{Name: "os/exec, " + k.name, Run: plainly(k.path)})
 	}
-	floor := s.empty().Subject(empty)
-	bare := must(s.plan.Run(s.ctx, floor, subjects))(s.stage)
+	bare := s.against(subjects)
 	held := make([]byte, heap)
 	for i := 0; i < len(held); i += 4096 {
 		held[i] = 1 // a page that was never written takes no memory
 	}
-	full := must(s.plan.Run(s.ctx, floor, subjects))(s.stage)
+	full := s.against(subjects)
 	held[0]++ // so that it is held until here
 	noise := measure.Worst(bare.Noise, full.Noise)
 	section.Noise = &noise

@@ -61,7 +61,7 @@ func memory(s *scene) report.Section {
 	}
 	floor := all[0].ask(1)
 	floor.Name = all[0].name
-	o := must(s.plan.Run(s.ctx, floor, subjects))(s.stage)
+	o := must(s.plan.Run(s.ctx, floor, floor, subjects))(s.stage)
 	section.Noise = &o.Noise
 	for _, a := range all {
 		each := func(name string) measure.Estimate { return o.Of(name).Wall().Scaled(1 / float64(a.times)) }

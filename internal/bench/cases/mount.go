@@ -87,7 +87,7 @@ func mount(s *scene) report.Section {
 	outcomes := map[string]measure.Outcome{}
 	noise := measure.Noise{}
 	for what, of := range subjects {
-		o := must(plan.Run(s.ctx, of[0], of[1:]))(s.stage)
+		o := must(plan.Run(s.ctx, of[0], of[0], of[1:]))(s.stage)
 		outcomes[what], noise = o, measure.Worst(noise, o.Noise)
 	}
 	section.Noise = &noise

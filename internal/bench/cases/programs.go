@@ -5,7 +5,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -29,7 +31,8 @@ var (
 
 // Programs are the programs that are measured.
 type Programs struct {
-	tree, dir string
+	tree       string
+	built, dir string // as the linker wrote them, and as they are installed
 	// Missing says which peer is not here, and how to get it.
 	Missing []string
 }
@@ -37,6 +40,7 @@ type Programs struct {
 // The other programs, by their names in the folder.
 const (
 	empty      = "empty"
+	emptyTwin  = "empty-twin" // another copy
 	trivial    = "trivial"
 	dispatcher = "docker-credential-beta9"
 	reference  = "docker-credential-reference"
@@ -56,42 +60,60 @@ var peers = map[string]string{
 // Build builds everything that is measured in dir: ours as make build does, and the others in the same way. tree is the root
 // of the sources.
 func Build(ctx context.Context, tree, dir string) (*Programs, error) {
-	p := &Programs{tree: tree, dir: filepath.Join(dir, "built")}
+	p := &Programs{tree: tree, built: filepath.Join(dir, "built"), dir: filepath.Join(dir, "installed")}
 	if err := p.buildAll(ctx); err != nil {
 		return nil, err
 	}
-	return p, p.install(filepath.Join(dir, "installed"))
+	return p, p.Install()
 }
 
-// install copies what was built, as whoever installs it does. What the linker writes lies in memory in single pages, since
-// it maps the file; what was copied lies there in larger pieces, and starts a tenth faster.
-func (p *Programs) install(to string) error {
-	built := p.dir
-	p.dir = to
-	return filepath.WalkDir(built, func(path string, entry fs.DirEntry, err error) error {
+// Install copies what was built, as whoever installs it does, in the place of the copies before. What the linker writes lies
+// in memory in single pages, since it maps the file; what was copied lies there in larger pieces, and starts a tenth faster.
+func (p *Programs) Install() error {
+	if err := os.RemoveAll(p.dir); err != nil {
+		return err
+	}
+	if err := os.Mkdir(p.dir, 0o755); err != nil {
+		return err
+	}
+	if err := copyFile(p.path(emptyTwin), filepath.Join(p.built, empty)); err != nil {
+		return err
+	}
+	return filepath.WalkDir(p.built, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		target := filepath.Join(to, strings.TrimPrefix(path, built))
+		target := filepath.Join(p.dir, strings.TrimPrefix(path, p.built))
 		if entry.IsDir() {
 			return os.MkdirAll(target, 0o755)
 		}
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		return os.WriteFile(target, data, 0o755)
+		return copyFile(target, path)
 	})
+}
+
+// copyFile copies a program in the way that cp and install do.
+func copyFile(to, from string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o755)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
 }
 
 // buildAll builds the programs.
 func (p *Programs) buildAll(ctx context.Context) error {
-	tree, dir := p.tree, p.dir
+	tree, dir := p.tree, p.built
 	if err := p.build(ctx, tree, dir+string(filepath.Separator), "./cmd/...", data+"empty", data+"crowd"); err != nil {
 		return err
 	}
 	// The provider runs a helper of the table and no other, so the trivial one goes by the name of one.
-	if err := p.build(ctx, tree, p.trivial(), "./internal/execute/testdata/trivial"); err != nil {
+	if err := p.build(ctx, tree, filepath.Join(dir, trivial, helper("ghcr")), "./internal/execute/testdata/trivial"); err != nil {
 		return err
 	}
 	for name, pkg := range peers {
@@ -100,9 +122,9 @@ func (p *Programs) buildAll(ctx context.Context) error {
 		}
 	}
 	for _, tool := range []string{"pass", "gpg"} {
-		if _, err := needs.Find(tool); err != nil && p.Has(pass) {
+		if _, err := needs.Find(tool); err != nil {
 			p.Missing = append(p.Missing, fmt.Sprintf("%s (%v)", pass, err))
-			if err := os.Remove(p.path(pass)); err != nil {
+			if err := os.RemoveAll(filepath.Join(dir, pass)); err != nil {
 				return err
 			}
 		}

@@ -11,7 +11,7 @@ import (
 
 // A Plan says how often things are run. The zero value of a field is the default that stands with it.
 type Plan struct {
-	// Warmups is how many rounds come first and are not counted: 3.
+	// Warmups is how many rounds come first in each batch and are not counted: 2.
 	Warmups int
 	// Rounds is how many rounds make a batch, after which the noise is judged: 30.
 	Rounds int
@@ -23,6 +23,9 @@ type Plan struct {
 	Doubt float64
 	// Rest is how long the machine is left alone after a batch that was thrown away: 2 s.
 	Rest time.Duration
+	// Fresh is called before each batch, to lay out anew what a run depends on by chance: a program starts up to a
+	// twentieth faster or slower than a copy of it, by where the kernel has put the pages of its file. It may be nil.
+	Fresh func() error
 	// Load tells how busy the others on the machine were; [NewLoad] when it is nil.
 	Load Meter
 	// Say is told what happens. It may be nil.
@@ -35,7 +38,7 @@ func (p Plan) withDefaults() Plan {
 			*field = value
 		}
 	}
-	set(&p.Warmups, 3)
+	set(&p.Warmups, 2)
 	set(&p.Rounds, 30)
 	set(&p.Least, 2)
 	set(&p.Most, 8)
@@ -45,6 +48,9 @@ func (p Plan) withDefaults() Plan {
 	}
 	if p.Rest == 0 {
 		p.Rest = 2 * time.Second
+	}
+	if p.Fresh == nil {
+		p.Fresh = func() error { return nil }
 	}
 	if p.Load == nil {
 		p.Load = NewLoad()
@@ -69,13 +75,13 @@ func (o Outcome) Of(name string) Series { return o.series[name] }
 // Floor returns the series of the floor, both of its runs in each round.
 func (o Outcome) Floor() Series { return o.series[o.floor] }
 
-// Run runs the subjects in turns, in another order in each round, and the floor twice in each. The floor is what the others
-// are compared with; that it is run as two subjects shows what a difference means that is none. Batches that were too
-// noisy are repeated; when they stay noisy, the outcome is made of the calmest there were, and its noise says so.
-func (p Plan) Run(ctx context.Context, floor Subject, subjects []Subject) (Outcome, error) {
+// Run runs the subjects in turns, in another order in each round, and the floor and its twin in each. The floor is what the
+// others are compared with; the twin is the same once more, and shows what a difference means that is none. Batches that
+// were too noisy are repeated; when they stay noisy, the outcome is made of the calmest there were, and its noise says so.
+func (p Plan) Run(ctx context.Context, floor, twin Subject, subjects []Subject) (Outcome, error) {
 	p = p.withDefaults()
-	first, second := floor, floor
-	second.Name += twinMark
+	first, second := floor, twin
+	second.Name = floor.Name + twinMark
 	all := append([]Subject{first, second}, subjects...)
 	known := map[string]bool{}
 	for _, s := range all {
@@ -88,11 +94,6 @@ func (p Plan) Run(ctx context.Context, floor Subject, subjects []Subject) (Outco
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 
 	r := rand.New(rand.NewPCG(1, 2)) // the same orders each time: what differs between two runs is the machine
-	for range p.Warmups {
-		if _, err := p.round(ctx, all, r, 0); err != nil {
-			return Outcome{}, err
-		}
-	}
 	var kept, thrown []batch
 	for {
 		b, err := p.batch(ctx, all, r, floor.Name)
@@ -131,6 +132,14 @@ func rest(ctx context.Context, d time.Duration) error {
 
 // batch runs the rounds of one batch.
 func (p Plan) batch(ctx context.Context, all []Subject, r *rand.Rand, floor string) (batch, error) {
+	if err := p.Fresh(); err != nil {
+		return batch{}, err
+	}
+	for range p.Warmups {
+		if _, err := p.round(ctx, all, r, 0); err != nil {
+			return batch{}, err
+		}
+	}
 	runtime.GC()
 	b := batch{series: map[string]Series{}}
 	p.Load.Start()

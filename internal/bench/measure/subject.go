@@ -1,7 +1,7 @@
 // Package measure runs things that are to be compared in turns, round by round, so that what disturbs the machine disturbs
 // all of them, and says how much of the outcome is noise.
 //
-//	outcome, err := measure.Plan{Rounds: 50, Least: 2, Most: 8}.Run(ctx, floor, subjects)
+//	outcome, err := measure.Plan{Rounds: 50, Least: 2, Most: 8}.Run(ctx, floor, twin, subjects)
 //	ratio := outcome.Of("ghcr get").Wall().Over(outcome.Floor().Wall())
 //	if !outcome.Noise.Calm() { ... }
 package measure
