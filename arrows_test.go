@@ -37,7 +37,8 @@ var arrows = []arrow{
 	{"helpers", none, []string{"github.com/docker/docker-credential-helpers/credentials"}},
 	{"helpers/upstream", []string{"helpers"}, anything},
 	{"helpers/jwt", none, none},
-	{"helpers/*", []string{"helpers", "helpers/upstream", "helpers/jwt"}, anything},
+	{"helpers/sigv4", none, none},
+	{"helpers/*", []string{"helpers", "helpers/upstream", "helpers/jwt", "helpers/sigv4"}, anything},
 
 	{"cmd/docker-credential-beta9", []string{"internal/..."}, none},
 	{"cmd/docker-credential-beta9-*", []string{"helpers/*", "internal/..."}, none},

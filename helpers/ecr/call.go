@@ -2,15 +2,11 @@ package ecr
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"net/http"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
-
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
+	"github.com/beam-cloud/docker-credential-beta9/helpers/sigv4"
 	"github.com/beam-cloud/docker-credential-beta9/helpers/upstream"
 )
 
@@ -28,22 +24,15 @@ type caller struct {
 }
 
 // signed makes a call with Signature Version 4
-// (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html). When the signature is refused and the
+// (package sigv4). When the signature is refused and the
 // server's clock shows another time, it is made once more for that time: a machine whose clock is off cannot set it
 // right by itself.
 func (c caller) signed(ctx context.Context, r upstream.Request, service, region string, m helpers.Material) (upstream.Answer, error) {
 	var offset time.Duration
-	sum := sha256.Sum256(r.Body)
+	keys := sigv4.Keys{ID: m.Value(accessKeyID), Secret: m.Value(secretAccessKey), Session: m.Value(sessionToken)}
 	r.Throttled = passes
-	r.Prepare = func(request *http.Request) error {
-		keys := aws.Credentials{
-			AccessKeyID: m.Value(accessKeyID), SecretAccessKey: m.Value(secretAccessKey), SessionToken: m.Value(sessionToken),
-		}
-		err := v4.NewSigner().SignHTTP(ctx, keys, request, hex.EncodeToString(sum[:]), service, region, c.now().Add(offset))
-		if err != nil {
-			return helpers.Fail(helpers.Internal, "the call of "+r.Service+" cannot be signed", "")
-		}
-		return nil
+	r.Prepare = func(request *http.Request) {
+		sigv4.Sign(request, r.Body, keys, service, region, c.now().Add(offset))
 	}
 	a, err := c.client.Do(ctx, r)
 	if err != nil || a.OK() || refusalOf(a) != badSignature {

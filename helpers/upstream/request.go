@@ -34,7 +34,7 @@ type Request struct {
 	Header  http.Header
 	Body    []byte
 	// Prepare is called with each attempt before it is sent: a signature depends on the time. It may be nil.
-	Prepare func(*http.Request) error
+	Prepare func(*http.Request)
 	// Throttled tells of an answer with another status than 429 and 5xx that it asks to come back later. It may be nil.
 	Throttled func(Answer) bool
 	// Attempts is how often the call is made at most; zero is 4.
@@ -104,9 +104,7 @@ func (c *Client) once(ctx context.Context, r Request) (Answer, error) {
 		request.Header = r.Header.Clone()
 	}
 	if r.Prepare != nil {
-		if err := r.Prepare(request); err != nil {
-			return Answer{}, err
-		}
+		r.Prepare(request)
 	}
 	response, err := c.RoundTrip(request)
 	if err != nil {

@@ -78,7 +78,7 @@ func TestDoReadsEveryStatus(t *testing.T) {
 			})
 			a, err := local(t, nil).Do(t.Context(), Request{
 				Service: "the test", Method: "POST", URL: url, Body: []byte("payload"), Header: http.Header{"X-Kind": {"test"}},
-				Prepare:   func(r *http.Request) error { r.Header.Set("X-Prepared", "yes"); return nil },
+				Prepare:   func(r *http.Request) { r.Header.Set("X-Prepared", "yes") },
 				Throttled: func(Answer) bool { return test.throttled },
 			})
 			if err != nil || a.Status != test.status {
