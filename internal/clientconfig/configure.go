@@ -144,9 +144,7 @@ func (p Plan) Unset(ctx context.Context) (Result, error) {
 			return nil
 		}
 		for _, object := range r.MadeObjects {
-			if err := d.removeEmpty(object); err != nil {
-				return err
-			}
+			d.removeEmpty(object)
 		}
 		return nil
 	})
@@ -244,13 +242,10 @@ func (p Plan) write(d *desk, j journal, result Result, grows bool) error {
 
 // shadowed returns the keys of the helpers for which the file also holds a login.
 func shadowed(d *document, helpers map[string]string) []string {
-	o, err := d.find(place{Object: "auths"})
-	if err != nil || o == nil {
-		return nil // a client will complain about the error, if it minds
-	}
 	var found []string
 	for key := range helpers {
-		if index(o, key) >= 0 {
+		// A client will complain about an error, if it minds.
+		if _, i, err := d.find(place{"auths", key}); err == nil && i >= 0 {
 			found = append(found, key)
 		}
 	}

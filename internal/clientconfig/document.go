@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -58,31 +59,47 @@ type place struct {
 	Key    string `json:"key"`
 }
 
-// find returns the object of the place, or nil when there is none.
-func (d *document) find(p place) (*hujson.Object, error) {
+// objects returns the objects of the top level with this name, in their order. There may be several: clients read them one
+// after the other into one map.
+func (d *document) objects(name string) ([]*hujson.Object, error) {
+	var found []*hujson.Object
+	for _, m := range d.top().Members {
+		if !isField(m, name) {
+			continue
+		}
+		o, ok := m.Value.Value.(*hujson.Object)
+		if !ok {
+			return nil, errors.New("has something other than an object in " + name)
+		}
+		found = append(found, o)
+	}
+	return found, nil
+}
+
+// find returns the object that the member at the place is in, and its index there: of the last one if there are several,
+// which is the one that counts for clients. The index is -1 when there is no such member; the object is then the one that
+// it belongs into, or nil when there is none either.
+func (d *document) find(p place) (*hujson.Object, int, error) {
 	if p.Object == "" {
-		return d.top(), nil
+		return d.top(), lastField(d.top(), p.Key), nil
 	}
-	i := index(d.top(), p.Object)
-	if i < 0 {
-		return nil, nil
+	objects, err := d.objects(p.Object)
+	if err != nil || len(objects) == 0 {
+		return nil, -1, err
 	}
-	o, ok := d.top().Members[i].Value.Value.(*hujson.Object)
-	if !ok {
-		return nil, errors.New("has something other than an object in " + p.Object)
+	for _, o := range slices.Backward(objects) {
+		if i := index(o, p.Key); i >= 0 {
+			return o, i, nil
+		}
 	}
-	return o, nil
+	return objects[len(objects)-1], -1, nil
 }
 
 // get returns the string at the place.
 func (d *document) get(p place) (value string, ok bool, err error) {
-	o, err := d.find(p)
-	if err != nil || o == nil {
+	o, i, err := d.find(p)
+	if err != nil || i < 0 {
 		return "", false, err
-	}
-	i := index(o, p.Key)
-	if i < 0 {
-		return "", false, nil
 	}
 	literal, isLiteral := o.Members[i].Value.Value.(hujson.Literal)
 	if !isLiteral || literal.Kind() != '"' {
@@ -91,11 +108,16 @@ func (d *document) get(p place) (value string, ok bool, err error) {
 	return literal.String(), true, nil
 }
 
-// set puts a string at the place, and tells whether it had to make the object for it.
+// set puts a string at the place, and tells whether it had to make the object for it. A member that is there keeps its
+// spelling.
 func (d *document) set(p place, value string) (made bool, err error) {
-	o, err := d.find(p)
+	o, i, err := d.find(p)
 	if err != nil {
 		return false, err
+	}
+	if i >= 0 {
+		o.Members[i].Value.Value = hujson.String(value)
+		return false, nil
 	}
 	depth := 1
 	if p.Object != "" {
@@ -104,10 +126,6 @@ func (d *document) set(p place, value string) (made bool, err error) {
 	if o == nil {
 		o, made = &hujson.Object{}, true
 		d.insert(d.top(), 1, p.Object, hujson.Value{Value: o})
-	}
-	if i := index(o, p.Key); i >= 0 {
-		o.Members[i].Value.Value = hujson.String(value)
-		return made, nil
 	}
 	d.insert(o, depth, p.Key, hujson.Value{Value: hujson.String(value)})
 	return made, nil
@@ -135,35 +153,38 @@ func (d *document) insert(o *hujson.Object, depth int, key string, value hujson.
 
 // remove takes the string at the place away.
 func (d *document) remove(p place) error {
-	o, err := d.find(p)
-	if err != nil || o == nil {
+	o, i, err := d.find(p)
+	if err != nil || i < 0 {
 		return err
 	}
-	if i := index(o, p.Key); i >= 0 {
-		o.Members = append(o.Members[:i], o.Members[i+1:]...)
-	}
+	o.Members = slices.Delete(o.Members, i, i+1)
 	return nil
 }
 
 // removeEmpty takes an object of the top level away when nothing is in it.
-func (d *document) removeEmpty(object string) error {
-	o, err := d.find(place{Object: object})
-	if err != nil || o == nil || len(o.Members) > 0 { // something else by now, or in use
-		return nil
+func (d *document) removeEmpty(object string) {
+	i := lastField(d.top(), object)
+	if i < 0 {
+		return
 	}
-	return d.remove(place{Key: object})
+	// It may be something else by now, or in use.
+	if o, ok := d.top().Members[i].Value.Value.(*hujson.Object); ok && len(o.Members) == 0 {
+		d.top().Members = slices.Delete(d.top().Members, i, i+1)
+	}
 }
 
 // strings returns the members of an object of the top level whose values are strings.
 func (d *document) strings(object string) (map[string]string, error) {
-	o, err := d.find(place{Object: object})
-	if err != nil || o == nil {
+	objects, err := d.objects(object)
+	if err != nil || objects == nil {
 		return nil, err
 	}
 	found := map[string]string{}
-	for _, m := range o.Members {
-		if v, ok := m.Value.Value.(hujson.Literal); ok && v.Kind() == '"' {
-			found[m.Name.Value.(hujson.Literal).String()] = v.String()
+	for _, o := range objects {
+		for _, m := range o.Members {
+			if v, ok := m.Value.Value.(hujson.Literal); ok && v.Kind() == '"' {
+				found[nameOf(m)] = v.String()
+			}
 		}
 	}
 	return found, nil
@@ -179,9 +200,9 @@ func (d *document) masked() []byte {
 	o := shown.Value.(*hujson.Object)
 	for i := range o.Members {
 		m := &o.Members[i]
-		switch name := m.Name.Value.(hujson.Literal).String(); {
-		case name == credsStore && isString(m.Value):
-		case name == credHelpers && m.Value.Value.Kind() == '{':
+		switch {
+		case isField(*m, credsStore) && isString(m.Value):
+		case isField(*m, credHelpers) && m.Value.Value.Kind() == '{':
 			for j, h := range m.Value.Value.(*hujson.Object).Members {
 				maskName(&m.Value.Value.(*hujson.Object).Members[j])
 				if !isString(h.Value) {
@@ -204,7 +225,7 @@ func isString(v hujson.Value) bool { return v.Value.Kind() == '"' }
 
 // maskName replaces a name in which a user and a password stand before a host.
 func maskName(m *hujson.ObjectMember) {
-	if strings.Contains(m.Name.Value.(hujson.Literal).String(), "@") {
+	if strings.Contains(nameOf(*m), "@") {
 		m.Name.Value = hujson.String(redacted)
 	}
 }
@@ -227,10 +248,27 @@ func mask(v *hujson.Value) {
 	}
 }
 
-// index returns the place of the last member of that name, which is the one that counts for clients.
+func nameOf(m hujson.ObjectMember) string { return m.Name.Value.(hujson.Literal).String() }
+
+// isField tells whether clients take a member of the top level for the one of this name. They read the top level into the
+// fields of a struct, for which [json.Unmarshal] does not tell the case of letters apart.
+func isField(m hujson.ObjectMember, name string) bool { return strings.EqualFold(nameOf(m), name) }
+
+// lastField returns the index of the last member of the top level that clients take for this one, or -1.
+func lastField(o *hujson.Object, name string) int {
+	for i := len(o.Members) - 1; i >= 0; i-- {
+		if isField(o.Members[i], name) {
+			return i
+		}
+	}
+	return -1
+}
+
+// index returns the index of the last member of exactly that name, or -1. The objects of the top level are maps to
+// clients, in which the case of letters counts.
 func index(o *hujson.Object, name string) int {
 	for i := len(o.Members) - 1; i >= 0; i-- {
-		if o.Members[i].Name.Value.(hujson.Literal).String() == name {
+		if nameOf(o.Members[i]) == name {
 			return i
 		}
 	}

@@ -33,13 +33,13 @@ func drawn(t *rapid.T) string {
 	return space() + object(func() (string, string) {
 		switch rapid.IntRange(0, 3).Draw(t, "member") {
 		case 0:
-			return `"credHelpers"`, object(func() (string, string) {
+			return text("credHelpers", "CredHelpers", "credhelpers", "CREDHELPERS"), object(func() (string, string) {
 				return text("ghcr.io", "gh\\u0063r.io", "nvcr.io", "r.example.com"), text("gh", "", "beta9-ghcr", "beta9-ngc")
 			})
 		case 1:
-			return `"credsStore"`, text("desktop", "", "beta9")
+			return text("credsStore", "CredsStore", "cred\u017fStore", `cred\u0073store`), text("desktop", "", "beta9")
 		case 2:
-			return `"auths"`, `{"ghcr.io": {"auth":"bm90QVNlY3JldDp4"}}`
+			return text("auths", "Auths"), `{"ghcr.io": {"auth":"bm90QVNlY3JldDp4"}}`
 		}
 		return `"plugins"`, `[1,2, {"a":null}]`
 	}) + space()
