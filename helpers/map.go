@@ -1,6 +1,9 @@
 package helpers
 
 import (
+	"errors"
+	"io"
+	"os"
 	"strconv"
 	"strings"
 )
@@ -44,6 +47,41 @@ type Pin struct {
 	Role        string
 	ExternalID  string
 	SessionName string
+}
+
+// ReadMap reads the map file at path. Since the file says which role or profile a registry is used with, it has to belong
+// to root or to the effective user, and nobody but its owner may be able to write to it; on Windows the access lists of
+// the folder see to that. The error is a [*Failure] with [BadMaterial].
+func ReadMap(path string) (*Map, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|noWait, 0)
+	if err != nil {
+		return nil, unreadMap(path, err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, unreadMap(path, err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, unreadMap(path, errNoMap)
+	}
+	if what := distrust(info); what != "" {
+		return nil, Fail(BadMaterial, "the map file "+path+" "+what,
+			"let it belong to root or to you, and let nobody else write to it: chmod go-w "+path)
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxMap+1))
+	if err != nil {
+		return nil, unreadMap(path, err)
+	}
+	return ParseMap(data)
+}
+
+// errNoMap is the cause for a map file that is a folder, a pipe or a device.
+var errNoMap = errors.New("not a regular file")
+
+func unreadMap(path string, err error) error {
+	return &Failure{Reason: BadMaterial, Text: "the map file " + path + " cannot be read", Cause: err,
+		Hint: "check its path and its permissions"}
 }
 
 // ParseMap reads a map file. The error is a [*Failure] with [BadMaterial] that names the entry at fault.

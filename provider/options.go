@@ -1,9 +1,6 @@
 package provider
 
 import (
-	"errors"
-	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -15,9 +12,6 @@ import (
 // defaultDeadline bounds a look-up: more than the ten seconds that a helper gives itself, so that a helper in trouble
 // still gets to say what the trouble is.
 const defaultDeadline = 15 * time.Second
-
-// maxMap is the largest map file that is read, in bytes. A map of ten thousand entries has 1 MiB.
-const maxMap = 2 << 20
 
 // A Policy says whose identity a provider may use.
 type Policy int
@@ -46,7 +40,7 @@ type Options struct {
 	// Network is what isolated helpers need to reach the token services. It says nothing under the policy Ambient,
 	// where Environ does.
 	Network Network
-	// MapFile is the absolute path of a map file, for this package and the helpers; see [helpers.Map]. It may be empty.
+	// MapFile is the absolute path of a map file, for this package and the helpers; see [helpers.ReadMap]. It may be empty.
 	MapFile string
 	// Deadline bounds a look-up, the wait for a turn included; 0 stands for 15 seconds.
 	Deadline time.Duration
@@ -117,24 +111,7 @@ func readMap(path string) (*helpers.Map, error) {
 	if path == "" {
 		return nil, nil
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, unreadMap(path, err)
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxMap+1))
-	if err == nil && len(data) > maxMap {
-		err = errors.New("larger than 2 MiB")
-	}
-	if err != nil {
-		return nil, unreadMap(path, err)
-	}
-	return helpers.ParseMap(data)
-}
-
-func unreadMap(path string, err error) error {
-	return &helpers.Failure{Reason: helpers.BadMaterial, Text: "the map file " + path + " cannot be read",
-		Hint: "check its path and its permissions", Cause: err}
+	return helpers.ReadMap(path)
 }
 
 // openFolder checks the folder and allows the helpers of the table.

@@ -337,6 +337,9 @@ func TestOptionsAreChecked(t *testing.T) {
 	some := Materials{}
 	broken := filepath.Join(t.TempDir(), "registries.json")
 	must(t, os.WriteFile(broken, []byte(`{"registries":[{"host":"x.example.com","type":"../evil"}]}`), 0o600))
+	loose := filepath.Join(t.TempDir(), "registries.json")
+	must(t, os.WriteFile(loose, []byte(`{"registries":[]}`), 0o600))
+	must(t, os.Chmod(loose, 0o666))
 	tests := map[string]Options{
 		"no folder":             {Source: some},
 		"a relative folder":     {Folder: "helpers", Source: some},
@@ -347,6 +350,7 @@ func TestOptionsAreChecked(t *testing.T) {
 		"a relative map":        {Folder: f.path, Source: some, MapFile: "registries.json"},
 		"a missing map":         {Folder: f.path, Source: some, MapFile: broken + ".not"},
 		"a map with a bad type": {Folder: f.path, Source: some, MapFile: broken},
+		"a map of everybody's":  {Folder: f.path, Source: some, MapFile: loose},
 		"negative deadline":     {Folder: f.path, Source: some, Deadline: -1},
 		"negative concurrency":  {Folder: f.path, Source: some, Concurrent: -1},
 		"zero byte":             {Folder: f.path, Source: some, Network: Network{HTTPProxy: "a\x00b"}},

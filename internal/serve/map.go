@@ -2,7 +2,6 @@ package serve
 
 import (
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -36,14 +35,5 @@ func (p Process) Map() (*helpers.Map, error) {
 	if path == "" {
 		return nil, nil
 	}
-	f, err := os.Open(path)
-	if err == nil {
-		defer f.Close()
-		var data []byte
-		if data, err = io.ReadAll(io.LimitReader(f, maxFile)); err == nil {
-			return helpers.ParseMap(data)
-		}
-	}
-	return nil, &helpers.Failure{Reason: helpers.BadMaterial, Text: "the map file " + path + " cannot be read", Cause: err,
-		Hint: "check its path and its permissions"}
+	return helpers.ReadMap(path)
 }

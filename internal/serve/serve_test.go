@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -296,6 +297,13 @@ func TestMapFile(t *testing.T) {
 	}
 	if got, want := run("ghcr", "get", "containers.ghe.example.com", env...).stdout, answer("containers.ghe.example.com", "u", "s"); got != want {
 		t.Errorf("pinned: got %q, want %q", got, want)
+	}
+	if err := os.Chmod(path, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	if got := run("ghcr", "get", "containers.ghe.example.com", env...); runtime.GOOS != "windows" &&
+		(!strings.Contains(got.stdout, "can be changed by others") || !strings.HasPrefix(got.stderr, "hint: ")) {
+		t.Errorf("a map that everybody can write to: %+v", got)
 	}
 	broken := write(t, `{"registries":[{"host":"r.example.com","typ":"ghcr"}]}`)
 	got := run("generic", "get", "r.example.com", home(t), "BETA9_CREDENTIAL_REGISTRIES="+broken)
