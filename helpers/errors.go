@@ -17,6 +17,17 @@ var (
 	ErrNoUsername = credentials.NewErrCredentialsMissingUsername()
 )
 
+// ErrNoAnswer is [ErrNotFound] for want of an answer: whoever would have said that there is something is silent or out of
+// order, as the metadata service of a machine that may be in no cloud. It reads like ErrNotFound, which errors.Is finds
+// in it, and leads to the same. Only whoever has a credential from before can tell it apart, and go on with that one.
+var ErrNoAnswer error = noAnswer{}
+
+type noAnswer struct{}
+
+func (noAnswer) Error() string { return ErrNotFound.Error() }
+
+func (noAnswer) Unwrap() error { return ErrNotFound }
+
 // A Reason is the stable code of a failure. It stands in front of the error line a helper prints, in the JSON of the
 // commands, and is an error itself: errors.Is(err, helpers.Throttled) asks for it.
 type Reason string
@@ -96,6 +107,17 @@ func ReasonOf(err error) Reason {
 
 // IsNotFound tells whether err is the outcome "none".
 func IsNotFound(err error) bool { return errors.Is(err, ErrNotFound) }
+
+// IsOutage tells whether err says something of a service alone, and nothing of the identity that it was asked with: it
+// cannot be reached, is silent, out of order or too busy, or answers what cannot be understood. Later it may answer
+// otherwise. For a denial it is false.
+func IsOutage(err error) bool {
+	switch ReasonOf(err) {
+	case BadAnswer, Throttled, Timeout, Unavailable, Unreachable:
+		return true
+	}
+	return errors.Is(err, ErrNoAnswer)
+}
 
 // HintOf returns the hint that err carries, or nothing.
 func HintOf(err error) string {

@@ -68,6 +68,33 @@ func TestAFailureIsNeverNotFound(t *testing.T) {
 	}
 }
 
+// ErrNoAnswer leads to what ErrNotFound leads to, on the line and in Go.
+func TestNoAnswerIsNotFound(t *testing.T) {
+	err := fmt.Errorf("somewhere: %w", helpers.ErrNoAnswer)
+	if !helpers.IsNotFound(err) || !errors.Is(err, helpers.ErrNoAnswer) || errors.Is(helpers.ErrNotFound, helpers.ErrNoAnswer) {
+		t.Error("it cannot be told from others, or is not one of them")
+	}
+	if line := helpers.ErrorLine(err); line != helpers.ErrNotFound.Error() || helpers.ErrNoAnswer.Error() != line || helpers.ReasonOf(err) != "" {
+		t.Errorf("the line is %q, the reason %q", line, helpers.ReasonOf(err))
+	}
+}
+
+// An outage says nothing of whoever asked; everything else may.
+func TestIsOutage(t *testing.T) {
+	for err, want := range map[error]bool{
+		helpers.Throttled: true, helpers.Unavailable: true, helpers.Unreachable: true, helpers.Timeout: true, helpers.BadAnswer: true,
+		helpers.ErrNoAnswer: true, helpers.ErrNotFound: false, helpers.AccessDenied: false, helpers.ExpiredIdentity: false,
+		helpers.LoginRequired: false, helpers.BadMaterial: false, helpers.Canceled: false, helpers.Internal: false, errors.New("other"): false,
+	} {
+		if helpers.IsOutage(err) != want || helpers.IsOutage(fmt.Errorf("somewhere: %w", err)) != want {
+			t.Errorf("%v: %v", err, !want)
+		}
+	}
+	if helpers.IsOutage(nil) {
+		t.Error("nil")
+	}
+}
+
 func TestACauseIsNotPrinted(t *testing.T) {
 	err := &helpers.Failure{Reason: helpers.Internal, Text: "it failed", Cause: errors.New(canary)}
 	out, _ := json.Marshal(err)

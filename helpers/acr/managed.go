@@ -90,15 +90,28 @@ func (m *managed) token(ctx context.Context, s *service) (entraToken, error) {
 		request.Attempts = 1
 	}
 	a, err := s.near.Do(waiting, request)
-	switch {
-	case !m.certain && ctx.Err() == nil && (err != nil || !a.OK()):
-		return m.none(ctx, "nothing of Azure's answers at "+address.Host)
-	case err != nil:
-		return entraToken{}, err
-	case !a.OK():
+	if err != nil {
+		return m.guessed(ctx, err)
+	}
+	if !a.OK() {
 		return m.refusal(ctx, a)
 	}
-	return readEntra(a, "")
+	token, err := readEntra(a, "")
+	if err != nil {
+		return m.guessed(ctx, err)
+	}
+	return token, nil
+}
+
+// guessed makes "none" of a failure where nothing tells whether there is an endpoint.
+func (m *managed) guessed(ctx context.Context, err error) (entraToken, error) {
+	switch {
+	case m.certain || ctx.Err() != nil:
+		return entraToken{}, err
+	case helpers.IsOutage(err):
+		return m.none(ctx, helpers.ErrNoAnswer, "nothing of Azure's answers: "+err.Error())
+	}
+	return m.none(ctx, helpers.ErrNotFound, "nothing says that this machine is one of Azure's, and "+err.Error())
 }
 
 func isRestarting(a upstream.Answer) bool {
@@ -108,19 +121,20 @@ func isRestarting(a upstream.Answer) bool {
 func (m *managed) refusal(ctx context.Context, a upstream.Answer) (entraToken, error) {
 	switch {
 	case a.Status == http.StatusBadRequest && m.client == "":
-		return m.none(ctx, "this machine has no identity of its own; "+clientKey+" names one of several")
+		return m.none(ctx, helpers.ErrNotFound, "this machine has no identity of its own; "+clientKey+" names one of several")
 	case a.Status == http.StatusBadRequest:
-		return entraToken{}, helpers.Fail(helpers.BadMaterial, "this machine has no managed identity with the "+clientKey+" that is set",
-			"assign the identity to the machine, or unset "+clientKey)
+		return m.guessed(ctx, helpers.Fail(helpers.BadMaterial, "this machine has no managed identity with the "+clientKey+" that is set",
+			"assign the identity to the machine, or unset "+clientKey))
 	case isRestarting(a):
-		return entraToken{}, helpers.Fail(helpers.Unavailable, a.Service()+" is not ready", "try again later")
+		return m.guessed(ctx, helpers.Fail(helpers.Unavailable, a.Service()+" is not ready", "try again later"))
 	}
-	return entraToken{}, a.Failure()
+	return m.guessed(ctx, a.Failure())
 }
 
-func (m *managed) none(ctx context.Context, why string) (entraToken, error) {
+// none is the outcome "none": [helpers.ErrNotFound] by the endpoint's word, [helpers.ErrNoAnswer] for want of one.
+func (m *managed) none(ctx context.Context, none error, why string) (entraToken, error) {
 	helpers.LeaveSource(ctx, m.source, why)
-	return entraToken{}, helpers.ErrNotFound
+	return entraToken{}, none
 }
 
 // isNear tells whether a host is this machine or link-local, as the endpoints of managed identities are.

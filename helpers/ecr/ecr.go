@@ -7,9 +7,6 @@ package ecr
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
 	"strings"
 	"time"
 
@@ -88,6 +85,14 @@ func anonymous(ctx context.Context, source string, err error) error {
 		return err
 	}
 	helpers.LeaveSource(ctx, source, "ECR Public is used without a token: "+err.Error())
+	return noneBy(err)
+}
+
+// noneBy returns the outcome "none" for a failure that is no reason to fail.
+func noneBy(err error) error {
+	if helpers.IsOutage(err) {
+		return helpers.ErrNoAnswer
+	}
 	return helpers.ErrNotFound
 }
 
@@ -95,18 +100,7 @@ func anonymous(ctx context.Context, source string, err error) error {
 // everything that the identity is configured by.
 func keyOf(a api, identity, configuration []string) helpers.Key {
 	token := append([]string{a.service, a.partition, a.region, a.url}, identity...)
-	return helpers.Key{Token: digest(token), Origin: digest(append(token, configuration...))}
-}
-
-// digest is SHA-256 over length-prefixed parts, so that no two lists of parts have the same one. What is secret in them
-// has at least 128 random bits and cannot be guessed from it.
-func digest(parts []string) string {
-	h := sha256.New()
-	for _, part := range parts {
-		_ = binary.Write(h, binary.BigEndian, uint64(len(part))) // a hash takes everything
-		h.Write([]byte(part))
-	}
-	return hex.EncodeToString(h.Sum(nil))
+	return helpers.Key{Token: helpers.Digest(token...), Origin: helpers.Digest(append(token, configuration...)...)}
 }
 
 // newKeys makes material out of access keys. The error is a [*helpers.Failure] with [helpers.BadMaterial], which says

@@ -2,6 +2,7 @@ package ecr
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -229,12 +230,15 @@ func TestPublicWithoutATokenIsAnonymous(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	m := material(t, "public.ecr.aws", w.cloud.User("puller"))
-	for _, code := range []string{"AccessDeniedException", "UnrecognizedClientException", "ExpiredTokenException"} {
+	for code, outage := range map[string]bool{
+		"AccessDeniedException": false, "UnrecognizedClientException": false, "ExpiredTokenException": false,
+		"ThrottlingException": true, "ServerException": true,
+	} {
 		w.cloud.Gate.Order(aws.ECRPublic, aws.Refuse(code, canary))
 		var l log
 		_, err := Exchanger{w.machine(nil)}.Exchange(l.context(t.Context()), registry(t, "public.ecr.aws"), m)
-		if !helpers.IsNotFound(err) {
-			t.Errorf("%s: got %v", code, err)
+		if !helpers.IsNotFound(err) || errors.Is(err, helpers.ErrNoAnswer) != outage {
+			t.Errorf("%s: got %v, for want of an answer %v", code, err, !outage)
 		}
 		if len(l.left) != 1 || strings.Contains(l.left[0], canary) {
 			t.Errorf("%s: reported %q", code, l.left)

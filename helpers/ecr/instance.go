@@ -62,10 +62,11 @@ func (c *chain) instanceAt(endpoint string, certain bool) identity {
 			if err == nil || certain || helpers.ReasonOf(err) == helpers.Canceled || ctx.Err() != nil {
 				return m, err
 			}
-			if !helpers.IsNotFound(err) {
-				helpers.LeaveSource(ctx, instanceSource, "nothing says that this is an instance of EC2, and "+err.Error())
+			if helpers.IsNotFound(err) {
+				return helpers.Material{}, err
 			}
-			return helpers.Material{}, helpers.ErrNotFound
+			helpers.LeaveSource(ctx, instanceSource, "nothing says that this is an instance of EC2, and "+err.Error())
+			return helpers.Material{}, noneBy(err)
 		},
 	}
 }

@@ -1,6 +1,7 @@
 package ecr
 
 import (
+	"errors"
 	"net"
 	"net/http/httptest"
 	"strings"
@@ -79,7 +80,7 @@ func TestAMachineThatMayBeNoInstance(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
 			w.cloud.Gate.Order(aws.Instance, fault)
-			if err := w.probe(w.near(), false); !helpers.IsNotFound(err) {
+			if err := w.probe(w.near(), false); !errors.Is(err, helpers.ErrNoAnswer) {
 				t.Errorf("got %v", err)
 			}
 			if n := w.cloud.Gate.Count(aws.Instance); n != 1 {
@@ -88,8 +89,14 @@ func TestAMachineThatMayBeNoInstance(t *testing.T) {
 		})
 	}
 	w := newWorld(t)
-	if err := w.probe("http://"+nobody(t), false); !helpers.IsNotFound(err) {
+	if err := w.probe("http://"+nobody(t), false); !errors.Is(err, helpers.ErrNoAnswer) {
 		t.Errorf("refused: got %v", err)
+	}
+	// It is there, and has no role: that is an answer.
+	for _, certain := range []bool{true, false} {
+		if err := w.probe(w.near(), certain); !helpers.IsNotFound(err) || errors.Is(err, helpers.ErrNoAnswer) {
+			t.Errorf("without a role: got %v, no answer %v", err, errors.Is(err, helpers.ErrNoAnswer))
+		}
 	}
 	wants(t, w.probe("http://"+nobody(t), true), helpers.Unreachable)
 	w.cloud.InstanceRole = "node"

@@ -70,7 +70,7 @@ func readProfiles(getenv func(string) string) (*profiles, error) {
 		later.read(string(data), file.credentials)
 		p.merge(later)
 	}
-	p.digest = digest(content)
+	p.digest = helpers.Digest(content...)
 	return p, nil
 }
 

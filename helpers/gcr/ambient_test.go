@@ -495,7 +495,7 @@ func TestMetadata(t *testing.T) {
 		w.Header().Set("Metadata-Flavor", "Google")
 		http.Error(w, "canary", http.StatusForbidden)
 	}
-	const found, none = "found", "none"
+	const found, none, silent = "found", "none", "none, for want of an answer"
 	for name, c := range map[string]struct {
 		fault          cloudtest.Fault
 		certain, guess string
@@ -504,9 +504,9 @@ func TestMetadata(t *testing.T) {
 		"slow":                 {cloudtest.Delay(100 * time.Millisecond), found, found},
 		"no account":           {google404, none, none},
 		"no leave":             {google403, string(helpers.AccessDenied), string(helpers.AccessDenied)},
-		"another cloud's":      {cloudtest.Status(401, "canary"), string(helpers.BadAnswer), none},
-		"another cloud's page": {cloudtest.Garbage("canary"), string(helpers.BadAnswer), none},
-		"silent":               {cloudtest.Hang(), string(helpers.Timeout), none},
+		"another cloud's":      {cloudtest.Status(401, "canary"), string(helpers.BadAnswer), silent},
+		"another cloud's page": {cloudtest.Garbage("canary"), string(helpers.BadAnswer), silent},
+		"silent":               {cloudtest.Hang(), string(helpers.Timeout), silent},
 	} {
 		for certain, want := range map[bool]string{true: c.certain, false: c.guess} {
 			t.Run(name, func(t *testing.T) {
@@ -518,9 +518,12 @@ func TestMetadata(t *testing.T) {
 				defer cancel()
 				got, err := (&metadata{metadataOf(t, cloud), certain}).token(ctx, a.service)
 				outcome := string(helpers.ReasonOf(err))
-				if err == nil {
+				switch {
+				case err == nil:
 					outcome = found
-				} else if helpers.IsNotFound(err) {
+				case errors.Is(err, helpers.ErrNoAnswer):
+					outcome = silent
+				case helpers.IsNotFound(err):
 					outcome = none
 				}
 				if outcome != want {
@@ -537,8 +540,8 @@ func TestMetadata(t *testing.T) {
 		t.Parallel()
 		_, proxy := newCloud(t)
 		a := newMachine(t, proxy, nil)
-		if _, err := (&metadata{"127.0.0.1:1", false}).token(t.Context(), a.service); !helpers.IsNotFound(err) {
-			t.Errorf("a guess: got %v, want none", err)
+		if _, err := (&metadata{"127.0.0.1:1", false}).token(t.Context(), a.service); !errors.Is(err, helpers.ErrNoAnswer) {
+			t.Errorf("a guess: got %v, want none, for want of an answer", err)
 		}
 		if _, err := (&metadata{"127.0.0.1:1", true}).token(t.Context(), a.service); !errors.Is(err, helpers.Unreachable) {
 			t.Errorf("for certain: got %v, want %s", err, helpers.Unreachable)

@@ -69,22 +69,23 @@ func (m *metadata) token(ctx context.Context, s *service) (helpers.Credential, e
 	a, err := s.near.Do(waiting, request)
 	switch {
 	case err != nil && !m.certain && ctx.Err() == nil:
-		return m.none(ctx, "nothing answers at "+m.host)
+		return m.none(ctx, helpers.ErrNoAnswer, "nothing answers at "+m.host)
 	case err != nil:
 		return helpers.Credential{}, err
 	case a.Header.Get("Metadata-Flavor") != "Google" && !m.certain:
-		return m.none(ctx, "what answers at "+m.host+" is not Google's")
+		return m.none(ctx, helpers.ErrNoAnswer, "what answers at "+m.host+" is not Google's")
 	case a.Header.Get("Metadata-Flavor") != "Google":
 		return helpers.Credential{}, helpers.Fail(helpers.BadAnswer, "what answers at "+m.host+" is not Google's metadata server", "see GCE_METADATA_HOST")
 	case a.Status == http.StatusNotFound:
-		return m.none(ctx, "this machine has no service account")
+		return m.none(ctx, helpers.ErrNotFound, "this machine has no service account")
 	case !a.OK():
 		return helpers.Credential{}, a.Failure()
 	}
 	return s.readToken(a, asked)
 }
 
-func (m *metadata) none(ctx context.Context, why string) (helpers.Credential, error) {
+// none is the outcome "none": [helpers.ErrNotFound] by the server's word, [helpers.ErrNoAnswer] for want of one.
+func (m *metadata) none(ctx context.Context, none error, why string) (helpers.Credential, error) {
 	helpers.LeaveSource(ctx, metadataSource, why)
-	return helpers.Credential{}, helpers.ErrNotFound
+	return helpers.Credential{}, none
 }

@@ -152,17 +152,14 @@ func patience(ctx context.Context) time.Duration {
 	return usual
 }
 
-// outage reports whether an error says that the service is out of order, and nothing about the identity. "Nothing is
-// configured" says the same while nothing of the configuration changed: the machine's own services do not answer then.
+// outage reports whether an error says that the service is out of order, and nothing about the identity. That there is
+// none is the machine's answer and counts at once, as any denial does. When it is for want of an answer, it is an outage
+// while nothing of the configuration changed.
 func (c *call) outage(err error, old entry) bool {
 	if helpers.IsNotFound(err) {
-		return old.origin != "" && old.origin == c.key.Origin
+		return helpers.IsOutage(err) && old.origin != "" && old.origin == c.key.Origin
 	}
-	switch helpers.ReasonOf(err) {
-	case helpers.Throttled, helpers.Unavailable, helpers.Unreachable, helpers.Timeout:
-		return true
-	}
-	return errors.Is(err, context.DeadlineExceeded)
+	return helpers.IsOutage(err) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // ask asks upstream.

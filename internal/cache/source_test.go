@@ -259,7 +259,8 @@ func TestOutageIsBridgedUntilTheExpiry(t *testing.T) {
 			<-ctx.Done()
 			return helpers.Credential{}, ctx.Err()
 		},
-		"machine's own service silent": fails(helpers.ErrNotFound),
+		"nonsense":                     fails(helpers.Fail(helpers.BadAnswer, "nonsense", "")),
+		"machine's own service silent": fails(helpers.ErrNoAnswer),
 	} {
 		t.Run(name, func(t *testing.T) {
 			with(t, time.Hour, func(t *testing.T, r *rig) {
@@ -333,7 +334,7 @@ func TestDenialIsNotMasked(t *testing.T) {
 		"login required":     helpers.Fail(helpers.LoginRequired, "log in", ""),
 		"identity expired":   helpers.Fail(helpers.ExpiredIdentity, "expired", ""),
 		"bad material":       helpers.Fail(helpers.BadMaterial, "bad", ""),
-		"nonsense":           helpers.Fail(helpers.BadAnswer, "nonsense", ""),
+		"wrong host":         helpers.Fail(helpers.WrongHost, "another's", ""),
 		"something unlisted": errors.New("other"),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -355,6 +356,40 @@ func TestDenialIsNotMasked(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What the machine's own service says counts at once: that the identity was taken away is no outage.
+func TestAnIdentityThatWasTakenAwayIsNotBridged(t *testing.T) {
+	with(t, time.Hour, func(t *testing.T, r *rig) {
+		r.must()
+		pass(40 * time.Minute)
+		r.up.set(fails(helpers.ErrNotFound))
+		for i, asked := range []int{1, 0} {
+			r.up.asked()
+			if c, err := r.get(); !helpers.IsNotFound(err) || !c.IsZero() {
+				t.Errorf("time %d: %v", i, err)
+			}
+			if n := r.up.asked(); n != asked {
+				t.Errorf("time %d: %d calls upstream", i, n)
+			}
+		}
+		pass(noneLife)
+		r.up.set(lives(time.Hour))
+		r.want("when it is given back", 1)
+	})
+}
+
+// That nobody answers is an outage while nothing changed, and none once the configuration did.
+func TestSilenceAfterAChangeIsNotBridged(t *testing.T) {
+	with(t, time.Hour, func(t *testing.T, r *rig) {
+		r.must()
+		pass(40 * time.Minute)
+		r.up.set(fails(helpers.ErrNoAnswer))
+		r.up.key.Origin = "changed"
+		if c, err := r.get(); !helpers.IsNotFound(err) || !c.IsZero() {
+			t.Errorf("%v", err)
+		}
+	})
 }
 
 func TestNoneIsBelievedForLessThanAMinute(t *testing.T) {
