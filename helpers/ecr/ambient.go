@@ -39,6 +39,9 @@ type plan struct {
 // AWS_ENDPOINT_URL_ECR, AWS_ENDPOINT_URL_ECR_PUBLIC, AWS_ENDPOINT_URL_STS and AWS_ENDPOINT_URL lead calls elsewhere,
 // AWS_CA_BUNDLE replaces the certificates to trust, and AWS_USE_FIPS_ENDPOINT makes a FIPS registry of a plain one.
 //
+// A program that a profile names gets the environment without the secrets of other types of registries and without this
+// project's own variables, but for those that its command names.
+//
 // Key opens no socket. Two keys are equal when the tokens are for one region, by one endpoint, and the identity comes
 // from the same place: a role by its ARN and the place of what it is assumed with, for a web identity its issuer and subject, a credential_process by its profile, its command and the variables that the command names, SSO by its
 // account and role, a container by its endpoint and whom its authorization is for, the instance's role by the instance's

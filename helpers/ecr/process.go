@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
@@ -25,7 +26,8 @@ const (
 
 // process is an identity whose keys a command prints
 // (https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html). What it prints is the identity of
-// the profile, and of the variables that the command names: of others that it reads nothing is known here.
+// the profile, and of the variables that the command names: of others that it reads nothing is known here. See
+// [chain.environ] for those that it gets.
 func (c *chain) process(name, command string) (identity, error) {
 	used := map[string]string{}
 	os.Expand(command, func(variable string) string {
@@ -40,8 +42,11 @@ func (c *chain) process(name, command string) (identity, error) {
 	return identity{
 		source: source, parts: parts,
 		keys: func(ctx context.Context, _ reach) (helpers.Material, error) {
-			return c.printed(ctx, source, "its credential_process", func(ctx context.Context) *exec.Cmd { return shell(ctx, command) },
-				"run the command of credential_process by hand to see why")
+			return c.printed(ctx, source, "its credential_process", func(ctx context.Context) *exec.Cmd {
+				p := shell(ctx, command)
+				p.Env = c.environ(ctx, used)
+				return p
+			}, "run the command of credential_process by hand to see why")
 		},
 	}, nil
 }
@@ -66,10 +71,39 @@ func (c *chain) session(name string, p section) (identity, error) {
 		source: source, parts: parts,
 		keys: func(ctx context.Context, _ reach) (helpers.Material, error) {
 			return c.printed(ctx, source, "the aws command", func(ctx context.Context) *exec.Cmd {
-				return exec.CommandContext(ctx, program, "configure", "export-credentials", "--profile", name, "--format", "process")
+				p := exec.CommandContext(ctx, program, "configure", "export-credentials", "--profile", name, "--format", "process")
+				p.Env = c.environ(ctx, nil)
+				return p
 			}, login)
 		},
 	}, nil
+}
+
+// ownVariables is what the names of this project's own variables begin with. One of them may hold the password of a
+// database, and another leads to whatever a tenant has given.
+const ownVariables = "BETA9_CREDENTIAL_"
+
+// environ returns the environment of a program: the machine's, without the secrets of other types of registries, which
+// are no business of whoever makes keys for AWS, and without this project's own variables. What the command names itself
+// it gets: whoever has written it wants that.
+func (c *chain) environ(ctx context.Context, named map[string]string) []string {
+	foreign := map[string]bool{}
+	for _, t := range helpers.Types() {
+		for _, k := range t.Keys {
+			// What is bound to material is another thing in an environment, such as a path.
+			foreign[k.Secret] = foreign[k.Secret] || t.Name != typeName && !k.Bound
+		}
+	}
+	environ := []string{} // not nil, which would stand for this process's own
+	for _, entry := range c.machine.Environ {
+		name, _, _ := strings.Cut(entry, "=")
+		if _, ok := named[name]; !ok && (foreign[name] || strings.HasPrefix(name, ownVariables)) {
+			helpers.Advise(ctx, "the program does not get "+name+", which its command does not name")
+			continue
+		}
+		environ = append(environ, entry)
+	}
+	return environ
 }
 
 // beforeItEnds returns a context that ends a little before another one does: a helper is gone at its deadline, and what it
@@ -88,7 +122,6 @@ func (c *chain) printed(ctx context.Context, source, what string, program func(c
 	defer cancel()
 	var out output
 	command := program(ctx)
-	command.Env = append([]string{}, c.machine.Environ...) // not nil, which would stand for this process's own
 	command.Stdout = &out
 	command.WaitDelay = lastBreath
 	group(command)

@@ -69,6 +69,66 @@ func TestProgramsThatPrintKeys(t *testing.T) {
 	}
 }
 
+// A program gets the machine's environment, without what is secret and no business of it, unless its command names that.
+func TestTheEnvironmentOfAProgram(t *testing.T) {
+	t.Parallel()
+	kept := []string{
+		"AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "GOOGLE_APPLICATION_CREDENTIALS",
+		"GITHUB_ACTOR", "USERNAME", "BETA9_TOKEN", "MARK",
+	}
+	left := []string{
+		"GITHUB_TOKEN", "GH_TOKEN", "NGC_API_KEY", "DOCKERHUB_TOKEN", "DOCKER_PASSWORD", "GCP_ACCESS_TOKEN", "GCP_SERVICE_ACCOUNT_JSON",
+		"GOOGLE_APPLICATION_CREDENTIALS_JSON", "AZURE_CLIENT_SECRET", "ACR_TOKEN_PASSWORD", "REGISTRY_PASSWORD", "PASSWORD", "CI_REGISTRY_PASSWORD",
+		"IBMCLOUD_API_KEY", "BETA9_CREDENTIAL_STORE", "BETA9_CREDENTIAL_KEYS", "BETA9_CREDENTIAL_FD", "BETA9_CREDENTIAL_DEBUG",
+	}
+	print := `echo '{"Version":1,"AccessKeyId":"AKIAIOSFODNN7EXAMPLE","SecretAccessKey":"not-a-secret"}'`
+	for name, test := range map[string]struct {
+		config string
+		kept   []string
+		left   []string
+	}{
+		"a command": {"credential_process = $PROGRAM", kept, left},
+		"a command that names two": {"credential_process = A=$GITHUB_TOKEN B=\"${CI_REGISTRY_PASSWORD}\" $PROGRAM",
+			append([]string{"GITHUB_TOKEN", "CI_REGISTRY_PASSWORD"}, kept...), append([]string{left[1]}, left[13:]...)},
+		"the aws command": {"sso_start_url = https://x.example.com\nsso_region = us-east-1\nsso_account_id = 123456789012\nsso_role_name = r", kept, left},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			for _, name := range append(kept, left...) {
+				w.set(name, "given")
+			}
+			w.set("AWS_PROFILE", "p", "PATH", w.home+"/bin:"+w.env["PATH"])
+			program := w.write("bin/aws", "#!/bin/sh\nenv >\"$HOME/env\"\n"+print+"\n")
+			w.set(accessKeyID, "", secretAccessKey, "") // so that the profile counts
+			w.write(".aws/config", "[profile p]\n"+strings.ReplaceAll(test.config, "$PROGRAM", program)+"\n")
+			p := w.ambient(nil).plan(t.Context(), registry(t, plainHost))
+			wants(t, p.err, "")
+			_, err := p.identity.keys(t.Context(), reach{})
+			wants(t, err, "")
+			data, err := os.ReadFile(w.home + "/env")
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := map[string]bool{}
+			for line := range strings.Lines(string(data)) {
+				name, _, _ := strings.Cut(line, "=")
+				got[name] = true
+			}
+			for _, name := range test.kept {
+				if !got[name] {
+					t.Errorf("it does not get %s", name)
+				}
+			}
+			for _, name := range test.left {
+				if got[name] {
+					t.Errorf("it gets %s", name)
+				}
+			}
+		})
+	}
+}
+
 // A program that is killed takes along what it has started.
 func TestAProgramEndsWithItsChildren(t *testing.T) {
 	t.Parallel()

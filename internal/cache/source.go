@@ -86,6 +86,11 @@ func (c *call) renew(ctx context.Context, place *slot, old entry) (helpers.Crede
 
 // wait asks for a credential, or waits for the process that does. old, unless it is missing, is the answer when no
 // other can be had.
+//
+// A process that was stopped (SIGSTOP) while it held the lock keeps it, and lets the others wait until they have no time
+// left. Nothing tells it from one whose service is slow but the end of its own deadline, which nobody else knows, and
+// the clock that a deadline could be written down by may jump: any bound would let waiters call a slow service twice.
+// Whoever is killed, and whoever meets a deadline, frees the lock.
 func (c *call) wait(ctx context.Context, place *slot, old entry) (helpers.Credential, error) {
 	waiting := ctx
 	if old.kind != missing {
