@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/beam-cloud/docker-credential-beta9/secrets"
+	"github.com/beam-cloud/docker-credential-beta9/secrets/internal/rows"
 )
 
 // batch is how many MACs are made anew in one transaction: enough to make its end a small part of it, and few enough for
@@ -38,21 +39,15 @@ func (s *Store) Keys(ctx context.Context) (string, map[string]int, error) {
 // Rotate brings every MAC to the keyring's current key; see [secrets.Rotator]. The workspaces' own keys, which seal
 // other things of Beta9's too, stay as they are.
 func (s *Store) Rotate(ctx context.Context, progress func(done, total int)) error {
-	if err := s.keyring.Reload(ctx); err != nil {
-		return unavailable(whole{}, err)
-	}
 	if progress == nil {
 		progress = func(int, int) {}
 	}
-	to := s.keyring.Current()
-	// From here on nothing is written with another key; see vouch.
-	if _, err := s.pool.Exec(ctx, `UPDATE cred_beta9_key SET id = $1`, to.ID()); err != nil {
+	to, err := s.begin(ctx)
+	if err != nil {
 		return unavailable(whole{}, err)
 	}
-	id := to.ID()
-	s.key.Store(&id)
 	var total int
-	err := s.pool.QueryRow(ctx, `SELECT count(*) FROM `+tables+` WHERE substr(c.mac, 1, $1) <> $2`, secrets.HeadSize, to.Head()).Scan(&total)
+	err = s.pool.QueryRow(ctx, `SELECT count(*) FROM `+tables+` WHERE substr(c.mac, 1, $1) <> $2`, secrets.HeadSize, to.Head()).Scan(&total)
 	if err != nil {
 		return unavailable(whole{}, err)
 	}
@@ -65,9 +60,20 @@ func (s *Store) Rotate(ctx context.Context, progress func(done, total int)) erro
 			return unavailable(whole{}, err)
 		}
 		if len(some) == 0 {
+			if err := s.currentKey(ctx, s.pool); err != nil {
+				return unavailable(whole{}, err)
+			}
+			if *s.key.Load() != to.ID() {
+				broken = append(broken, rows.Overtaken())
+			}
 			return errors.Join(broken...)
 		}
 		err = s.transaction(ctx, whole{}, func(tx pgx.Tx) error {
+			if ok, err := hold(ctx, tx, to.ID()); err != nil {
+				return err
+			} else if !ok {
+				return rows.Overtaken()
+			}
 			for _, e := range some {
 				err := s.vouchAgain(ctx, tx, to, e)
 				if errors.Is(err, secrets.ErrSealed) {
@@ -86,6 +92,36 @@ func (s *Store) Rotate(ctx context.Context, progress func(done, total int)) erro
 	}
 }
 
+// begin makes the keyring's current key the one that everything is written with from then on; see vouch. A keyring
+// without the key that is in use is another store's: it would keep everybody else from writing.
+func (s *Store) begin(ctx context.Context) (to secrets.Key, err error) {
+	for {
+		if err := s.currentKey(ctx, s.pool); err != nil {
+			return to, err
+		}
+		from := *s.key.Load()
+		// Read again in any case, and after the key was looked up: somebody who rotated since has a newer one in front.
+		if err := s.keyring.Reload(ctx); err != nil {
+			return to, err
+		}
+		if ok, err := s.keyring.Has(ctx, from); err != nil {
+			return to, err
+		} else if !ok {
+			return to, rows.LackingKey(from)
+		}
+		to = s.keyring.Current()
+		done, err := s.pool.Exec(ctx, `UPDATE cred_beta9_key SET id = $1 WHERE id = $2`, to.ID(), from)
+		if err != nil {
+			return to, err
+		}
+		if done.RowsAffected() > 0 {
+			id := to.ID()
+			s.key.Store(&id)
+			return to, nil
+		}
+	}
+}
+
 // entry is a row with the number of its workspace.
 type entry struct {
 	row
@@ -94,13 +130,13 @@ type entry struct {
 
 // others returns the next rows whose MAC is of another key than to.
 func (s *Store) others(ctx context.Context, to secrets.Key, after entry) ([]entry, error) {
-	rows, err := s.pool.Query(ctx, `SELECT w.id, w.external_id::text, `+columns+` FROM `+tables+`
+	found, err := s.pool.Query(ctx, `SELECT w.id, w.external_id::text, `+columns+` FROM `+tables+`
 WHERE substr(c.mac, 1, $1) <> $2 AND (c.workspace_id, c.name) > ($3, $4)
 ORDER BY c.workspace_id, c.name LIMIT $5`, secrets.HeadSize, to.Head(), after.workspace, after.place.Name, batch)
 	if err != nil {
 		return nil, err
 	}
-	return pgx.CollectRows(rows, func(one pgx.CollectableRow) (entry, error) {
+	return pgx.CollectRows(found, func(one pgx.CollectableRow) (entry, error) {
 		var e entry
 		return e, one.Scan(append([]any{&e.workspace, &e.place.Workspace}, e.targets()...)...)
 	})

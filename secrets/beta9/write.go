@@ -8,6 +8,7 @@ import (
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
 	"github.com/beam-cloud/docker-credential-beta9/secrets"
+	"github.com/beam-cloud/docker-credential-beta9/secrets/internal/rows"
 )
 
 // Put writes a secret; see [secrets.Store].
@@ -117,23 +118,34 @@ RETURNING created_at, updated_at`, id, p.Name, value).Scan(&next.Created, &next.
 func (s *Store) vouch(ctx context.Context, tx pgx.Tx, p secrets.Place, value string) ([]byte, error) {
 	for {
 		id := *s.key.Load()
-		var one int
-		err := tx.QueryRow(ctx, `SELECT one FROM cred_beta9_key WHERE id = $1 FOR SHARE`, id).Scan(&one)
-		if errors.Is(err, pgx.ErrNoRows) {
+		held, err := hold(ctx, tx, id)
+		if err != nil {
+			return nil, err
+		}
+		if !held {
 			// A rotation has begun since.
 			if err := s.currentKey(ctx, tx); err != nil {
 				return nil, err
 			}
 			continue
 		}
-		if err != nil {
+		if ok, err := s.keyring.Has(ctx, id); err != nil {
 			return nil, err
-		}
-		if _, err := s.keyring.Has(ctx, id); err != nil {
-			return nil, err
+		} else if !ok {
+			return nil, rows.LackingKey(id)
 		}
 		return s.keyring.MAC(id, p, []byte(value))
 	}
+}
+
+// hold tells whether everything is written with the key of an id, and keeps that so until the transaction ends.
+func hold(ctx context.Context, tx pgx.Tx, id string) (bool, error) {
+	var one int
+	err := tx.QueryRow(ctx, `SELECT one FROM cred_beta9_key WHERE id = $1 FOR SHARE`, id).Scan(&one)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // Delete removes a secret; see [secrets.Store]. A secret of an older release has the version 0.

@@ -66,6 +66,8 @@ func Run(t *testing.T, h Harness) {
 		"yields material":                testSource,
 		"rotates":                        testRotation,
 		"reads on when overtaken":        testOvertaken,
+		"rotates twice at once":          testRotationsOverlap,
+		"refuses a strange keyring":      testStrangeKeyring,
 		"rotates under load":             testRotationUnderLoad,
 		"many processes write":           testProcesses,
 		"survives kill -9":               testKills,

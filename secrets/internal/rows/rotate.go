@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 
+	"github.com/beam-cloud/docker-credential-beta9/helpers"
 	"github.com/beam-cloud/docker-credential-beta9/secrets"
 )
 
@@ -40,19 +41,13 @@ func (s *Store) Keys(ctx context.Context) (string, map[string]int, error) {
 
 // Rotate brings everything to the keyring's current key; see [secrets.Rotator].
 func (s *Store) Rotate(ctx context.Context, progress func(done, total int)) error {
-	if err := s.keyring.Reload(ctx); err != nil {
-		return s.unavailable(whole{}, err)
-	}
 	if progress == nil {
 		progress = func(int, int) {}
 	}
-	to := s.keyring.Current()
-	// From here on nothing is written with another key; see writeStatement.
-	if _, err := s.db.ExecContext(ctx, `UPDATE cred_key SET id = $1`, to.ID()); err != nil {
+	to, err := s.begin(ctx)
+	if err != nil {
 		return s.unavailable(whole{}, err)
 	}
-	id := to.ID()
-	s.key.Store(&id)
 	var total int
 	if err := s.db.QueryRowContext(ctx, `SELECT count(*) FROM cred_secret WHERE sealed IS NOT NULL AND substr(sealed, 1, $1) <> $2`,
 		secrets.HeadSize, to.Head()).Scan(&total); err != nil {
@@ -67,6 +62,12 @@ func (s *Store) Rotate(ctx context.Context, progress func(done, total int)) erro
 			return s.unavailable(whole{}, err)
 		}
 		if len(some) == 0 {
+			if err := s.currentKey(ctx, s.db); err != nil {
+				return s.unavailable(whole{}, err)
+			}
+			if *s.key.Load() != to.ID() {
+				broken = append(broken, Overtaken())
+			}
 			return errors.Join(broken...)
 		}
 		errs, err := s.reseal(ctx, to, some)
@@ -76,6 +77,47 @@ func (s *Store) Rotate(ctx context.Context, progress func(done, total int)) erro
 		broken = append(broken, errs...)
 		last = some[len(some)-1]
 		done += len(some)
+	}
+}
+
+// begin makes the keyring's current key the one that everything is written with from then on; see writeStatement. A
+// keyring without the key that is in use is another store's: it would keep everybody else from writing.
+func (s *Store) begin(ctx context.Context) (to secrets.Key, err error) {
+	for {
+		if err := s.currentKey(ctx, s.db); err != nil {
+			return to, err
+		}
+		from := *s.key.Load()
+		// Read again in any case, and after the key was looked up: somebody who rotated since has a newer one in front.
+		if err := s.keyring.Reload(ctx); err != nil {
+			return to, err
+		}
+		if ok, err := s.keyring.Has(ctx, from); err != nil {
+			return to, err
+		} else if !ok {
+			return to, LackingKey(from)
+		}
+		to = s.keyring.Current()
+		done, err := s.db.ExecContext(ctx, `UPDATE cred_key SET id = $1 WHERE id = $2`, to.ID(), from)
+		if err != nil {
+			return to, err
+		}
+		if n, err := done.RowsAffected(); err != nil || n > 0 {
+			id := to.ID()
+			s.key.Store(&id)
+			return to, err
+		}
+	}
+}
+
+// Overtaken is the error of a rotation when everything is written with the key of another one that began later. What it
+// sealed from then on would be lost with its key, which the other one retires.
+func Overtaken() error {
+	return &helpers.Failure{
+		Reason: helpers.StoreFailed,
+		Text:   "another rotation, to another key, has begun meanwhile",
+		Hint:   "rotate again when it has ended",
+		Cause:  secrets.ErrConflict,
 	}
 }
 
@@ -108,6 +150,14 @@ func (s *Store) reseal(ctx context.Context, to secrets.Key, some []row) (broken 
 		return nil, err
 	}
 	defer tx.Rollback()
+	var one int
+	err = tx.QueryRowContext(ctx, `SELECT one FROM cred_key WHERE id = $1`+s.dialect.Share, to.ID()).Scan(&one)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, Overtaken()
+	}
+	if err != nil {
+		return nil, err
+	}
 	for _, r := range some {
 		plain, err := s.keyring.Open(ctx, r.place, r.sealed)
 		if errors.Is(err, secrets.ErrSealed) {

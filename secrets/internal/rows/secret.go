@@ -142,7 +142,7 @@ func (s *Store) writeRow(ctx context.Context, q querier, id string, next secrets
 	if ok, err := s.keyring.Has(ctx, id); err != nil {
 		return 0, err
 	} else if !ok {
-		return 0, lackingKey(id)
+		return 0, LackingKey(id)
 	}
 	p := next.Place()
 	sealed, err := s.keyring.Seal(id, p, blob)
@@ -154,8 +154,8 @@ func (s *Store) writeRow(ctx context.Context, q querier, id string, next secrets
 	return created, err
 }
 
-// lackingKey is the error of a writer whose keyring does not belong to the store.
-func lackingKey(id string) error {
+// LackingKey is the error of a writer whose keyring does not belong to the store.
+func LackingKey(id string) error {
 	return &helpers.Failure{
 		Reason: helpers.BadMaterial,
 		Text:   "the store is written with the key " + id + ", which the keyring does not have",
