@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -59,13 +60,19 @@ when there is none. Nothing is sealed with the key before key rotate.`,
 			if err != nil {
 				return err
 			}
+			first := false
 			err = place.change(cmd.Context(), func(keys []secrets.Key) ([]secrets.Key, error) {
+				first = len(keys) == 0
 				return append([]secrets.Key{key}, keys...), nil
 			})
-			if err == nil {
-				fmt.Fprintf(a.stdout, "Put the key %s into %s.\n", key.ID(), place)
+			if err != nil {
+				return err
 			}
-			return err
+			fmt.Fprintf(a.stdout, "Put the key %s into %s.\n", key.ID(), place)
+			if _, err := os.Lstat(at.at); first && err == nil && place.path == at.at+keysSuffix {
+				a.hint("there was a store and no keyring: nothing in " + at.at + " opens with the new one; put the one back that belongs to it")
+			}
+			return nil
 		},
 	}
 }
@@ -116,37 +123,47 @@ func (a *app) rotate(ctx context.Context, flag storeFlag, keep bool) error {
 	if err != nil || keep {
 		return err
 	}
-	return a.retire(ctx, place, current)
+	return a.retire(ctx, s, place)
 }
 
-// retire takes every key but the current one out of the keyring.
-func (a *app) retire(ctx context.Context, place keyringPlace, current string) error {
-	ring, err := place.load(ctx)
-	if err != nil {
-		return err
-	}
+// retire takes the keys that nothing needs any more out of the keyring: those behind the one that is used for writing. What
+// stands before it was put in since, and may be what another rotation is bringing everything to.
+func (a *app) retire(ctx context.Context, s workspaceStore, place keyringPlace) error {
 	var retired []string
-	for _, k := range ring.Keys() {
-		if k.ID() != current {
-			retired = append(retired, k.ID())
+	edit := func(keys []secrets.Key) ([]secrets.Key, error) {
+		writing, records, err := s.Keys(ctx)
+		if err != nil {
+			return nil, err
 		}
-	}
-	if len(retired) == 0 {
-		return nil
-	}
-	if place.variable != "" {
-		a.hint("nothing needs these keys any more, take them out of " + place.String() + ": " + strings.Join(retired, ", "))
-		return nil
-	}
-	// A key that somebody put in since is kept.
-	err = place.change(ctx, func(keys []secrets.Key) ([]secrets.Key, error) {
-		left := slices.DeleteFunc(keys, func(k secrets.Key) bool { return slices.Contains(retired, k.ID()) })
-		if len(left) == 0 {
+		used := slices.IndexFunc(keys, func(k secrets.Key) bool { return k.ID() == writing })
+		if used < 0 {
 			return nil, errors.New("the keyring does not hold the key of the store any more")
 		}
+		left := keys[: used+1 : used+1]
+		for _, k := range keys[used+1:] {
+			if records[k.ID()] > 0 {
+				left = append(left, k)
+			} else {
+				retired = append(retired, k.ID())
+			}
+		}
+		if len(retired) == 0 {
+			return nil, nil
+		}
 		return left, nil
-	})
-	if err == nil {
+	}
+	if place.variable != "" {
+		ring, err := place.load(ctx)
+		if err == nil {
+			_, err = edit(ring.Keys())
+		}
+		if err == nil && len(retired) > 0 {
+			a.hint("nothing needs these keys any more, take them out of " + place.String() + ": " + strings.Join(retired, ", "))
+		}
+		return err
+	}
+	err := place.change(ctx, edit)
+	if err == nil && len(retired) > 0 {
 		fmt.Fprintf(a.stdout, "Took out of %s: %s.\n", place, strings.Join(retired, ", "))
 	}
 	return err
