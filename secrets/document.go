@@ -148,5 +148,5 @@ func AppendKeys(ctx context.Context, dst []byte, list []Key, w Wrapper) ([]byte,
 }
 
 func badKeys(what string) error {
-	return helpers.Fail(helpers.BadMaterial, "the keyring "+what, "make a keyring with beta9-credentials key new, or restore it from a backup")
+	return helpers.Fail(helpers.BadMaterial, "the keyring "+what, "put it back from a backup; for a new store move it away, and make another with beta9-credentials key new")
 }

@@ -118,7 +118,7 @@ func lacking(p Place, id string) error {
 	return &helpers.Failure{
 		Reason: helpers.StoreFailed,
 		Text:   p.String() + " " + ErrSealed.Error() + ": " + ErrNoKey.Error() + " " + id,
-		Hint:   "put the key back into the keyring",
+		Hint:   "put the keyring back that was kept with the store, or the key out of it",
 		Cause:  fmt.Errorf("%w: %w", ErrSealed, ErrNoKey),
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/beam-cloud/docker-credential-beta9/secrets"
+	"github.com/beam-cloud/docker-credential-beta9/secrets/internal/pg"
 )
 
 // Attach writes secrets and references; see [secrets.Images]. The image has to be one of Beta9's.
@@ -25,6 +26,9 @@ func (s *Store) Attach(ctx context.Context, image secrets.Image, with ...secrets
 func (s *Store) attach(ctx context.Context, tx pgx.Tx, image secrets.Image, with []secrets.Secret) error {
 	with, err := image.Order(with)
 	if err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, pg.LockImage, image.Workspace, image.ID); err != nil {
 		return err
 	}
 	for _, secret := range with {

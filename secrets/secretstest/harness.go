@@ -59,6 +59,7 @@ func Run(t *testing.T, h Harness) {
 		"refuses what cannot be kept":    testRefusals,
 		"finds the longest scope":        testScopes,
 		"attaches all or nothing":        testAttach,
+		"attaches one after the other":   testAttachers,
 		"keeps 50 hosts apart":           testHosts,
 		"keeps workspaces apart":         testWorkspaces,
 		"opens nothing that was changed": testTampering,

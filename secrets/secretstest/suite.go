@@ -2,7 +2,9 @@ package secretstest
 
 import (
 	"errors"
+	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -208,6 +210,40 @@ func testAttach(t *testing.T, h Harness) {
 	do(t, s.Attach(ctx, imageOf(t, workspace, image)))
 	if _, err := s.Image(ctx, workspace, image); !errors.Is(err, secrets.ErrNotFound) {
 		t.Errorf("a detached image: %v", err)
+	}
+}
+
+// testAttachers has several builds attach different references to one image, in opposite orders, at the same time: what
+// stays is what one of them attached, and nobody fails.
+func testAttachers(t *testing.T, h Harness) {
+	p := newPlace(t, h)
+	ctx := t.Context()
+	const builds, times = 4, 15
+	want := map[string]bool{}
+	stores := make([]Store, builds)
+	images := make([]secrets.Image, builds)
+	for b := range builds {
+		stores[b] = p.open(t)
+		refs := []string{fmt.Sprintf("ghcr.io/build/b%d:latest", b), "ghcr.io/shared/x:latest", "quay.io/shared/y:latest"}
+		images[b] = imageOf(t, workspace, image, refs...)
+		want[fmt.Sprint(refs)] = true
+		if b%2 == 1 {
+			slices.Reverse(images[b].References)
+		}
+	}
+	for range times {
+		var wg sync.WaitGroup
+		for b := range builds {
+			wg.Go(func() {
+				if err := stores[b].Attach(ctx, images[b]); err != nil {
+					t.Errorf("build %d: %v", b, err)
+				}
+			})
+		}
+		wg.Wait()
+		if got := references(must(stores[0].Image(ctx, workspace, image))(t)); !want[fmt.Sprint(got)] {
+			t.Fatalf("attached is %v, which no build attached", got)
+		}
 	}
 }
 

@@ -155,7 +155,7 @@ func hint(err error) string {
 	case sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT:
 		return "the file is damaged or is not a store: restore it from a backup"
 	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
-		return "see that you may write the file of the store and its folder"
+		return "see that you may write the file of the store, its folder, and the files beside it that end with -wal and -shm"
 	}
 	return ""
 }

@@ -30,6 +30,9 @@ func BadAddress(cause error) error {
 func Hint(err error) string {
 	failed, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {
+		if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+			return "see that the server is up, and that its host and port are right"
+		}
 		return ""
 	}
 	switch failed.Code {
@@ -37,6 +40,8 @@ func Hint(err error) string {
 		return "make the store's tables: beta9-credentials migrate"
 	case "42501": // insufficient_privilege
 		return "give the user of the database access to the store's tables"
+	case "3D000": // invalid_catalog_name
+		return "make the database, or see that its name is right"
 	case "53100": // disk_full
 		return "make room on the disk of the database"
 	case "28P01", "28000": // invalid_password, invalid_authorization_specification
@@ -59,3 +64,7 @@ func Locked(ctx context.Context, db *sql.DB, lock int64, migrate func() error) e
 	defer conn.ExecContext(context.WithoutCancel(ctx), `SELECT pg_advisory_unlock($1)`, lock)
 	return migrate()
 }
+
+// LockImage keeps others from attaching to an image of a workspace until the transaction ends. Without it two
+// would each take away the references that were there, and both of theirs would stay; or wait for each other.
+const LockImage = `SELECT pg_advisory_xact_lock(hashtextextended('cred_image ' || length($1::text) || ' ' || $1 || $2, 0))`

@@ -32,6 +32,11 @@ func (s *Store) attach(ctx context.Context, tx *sql.Tx, image secrets.Image, wit
 	if err != nil {
 		return err
 	}
+	if s.dialect.LockImage != "" {
+		if _, err := tx.ExecContext(ctx, s.dialect.LockImage, image.Workspace, image.ID); err != nil {
+			return err
+		}
+	}
 	for _, secret := range with {
 		if _, err := s.put(ctx, tx, secret); err != nil {
 			return err

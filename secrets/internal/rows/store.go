@@ -28,6 +28,9 @@ type Dialect struct {
 	// Share ends a SELECT whose rows are to stay as they are until the transaction ends. It is empty where there is
 	// one writer at a time anyway.
 	Share string
+	// LockImage keeps others from attaching to an image, of the workspace $1 and with the id $2, until the transaction ends.
+	// It is empty for the same reason.
+	LockImage string
 	// Hint says what a person can do about an error of the driver, or nothing.
 	Hint func(error) string
 }
