@@ -123,7 +123,8 @@ func ParseMap(data []byte) (*Map, error) {
 }
 
 func badMap(what string) error {
-	return Fail(BadMaterial, "the map file "+what, "see the documentation of registries.json")
+	return Fail(BadMaterial, "the map file "+what, "see registries.json, or the file that BETA9_CREDENTIAL_REGISTRIES names: it has registries, each with host and "+
+		"type, registry, region, profile, role, external_id or session_name, and partitions")
 }
 
 // newPin checks the nth entry.

@@ -75,8 +75,8 @@ func (q question) read(err error) (answer, error) {
 	if failed, ok := errors.AsType[*transport.Error](err); ok {
 		meant := meanings[q.typ]
 		if q.anonymous && (failed.StatusCode == http.StatusUnauthorized || failed.StatusCode == http.StatusForbidden) {
-			return fail(unauthorized, helpers.AccessDenied, "wants a credential for "+q.ref.String(),
-				"log in with docker login or beta9-credentials login, or set the variables of the type "+q.typ)
+			t, _ := helpers.TypeNamed(q.typ)
+			return fail(unauthorized, helpers.AccessDenied, "wants a credential for "+q.ref.String(), wayIn(q.ref.Registry(), t))
 		}
 		switch failed.StatusCode {
 		case http.StatusUnauthorized:

@@ -58,14 +58,50 @@ func report(c console, err error) int {
 			return code
 		}
 	}
-	fmt.Fprintf(c.stderr, "error: %s\n", helpers.Printable(strings.TrimSpace(err.Error())))
-	if hint := hintOf(err); hint != "" {
-		fmt.Fprintf(c.stderr, "hint: %s\n", helpers.Printable(hint))
+	each := parts(err)
+	for i, err := range each {
+		fmt.Fprintf(c.stderr, "error: %s\n", helpers.Printable(strings.TrimSpace(err.Error())))
+		// What is to be done about several in a row is said once.
+		if hint := hintOf(err); hint != "" && (i == len(each)-1 || hint != hintOf(each[i+1])) {
+			c.hint(hint)
+		}
 	}
 	return code
 }
 
+// parts takes apart what errors.Join has put together, so that each error has a line of its own.
+func parts(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	var each []error
+	var texts []string
+	for _, one := range joined.Unwrap() {
+		each = append(each, parts(one)...)
+		texts = append(texts, one.Error())
+	}
+	if strings.Join(texts, "\n") != err.Error() { // it has words of its own
+		return []error{err}
+	}
+	return each
+}
+
+// A hinted error also says what to do about it.
+type hinted struct {
+	error
+	hint string
+}
+
+// withHint adds a hint to an error, in the place of one that it has.
+func withHint(err error, hint string) error { return &hinted{err, hint} }
+
+func (h *hinted) Unwrap() error { return h.error }
+
 func hintOf(err error) string {
+	if h, ok := errors.AsType[*hinted](err); ok {
+		return h.hint
+	}
 	if hint := helpers.HintOf(err); hint != "" {
 		return hint
 	}

@@ -244,7 +244,8 @@ func newImageShowCommand(a *app, flag *storeFlag) *cobra.Command {
 			return a.inWorkspace(cmd, *flag, workspace, func(ctx context.Context, s workspaceStore) error {
 				image, err := s.Image(ctx, workspace, args[0])
 				if helpers.IsNotFound(err) {
-					return &exitError{exitNone, fmt.Errorf("the image %s of workspace %s has no references attached", args[0], workspace)}
+					return withHint(&exitError{exitNone, fmt.Errorf("the image %s of workspace %s has no references attached", args[0], workspace)},
+						"attach them with beta9-credentials image attach; an image that is public needs none")
 				}
 				if err != nil {
 					return err

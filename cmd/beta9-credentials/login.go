@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
+	"github.com/beam-cloud/docker-credential-beta9/internal/folders"
+	"github.com/beam-cloud/docker-credential-beta9/internal/store"
 )
 
 func newLoginCommand(a *app) *cobra.Command {
@@ -53,8 +56,24 @@ func (a *app) login(ctx context.Context, r helpers.Registry, t helpers.Type, use
 	if err != nil {
 		return err
 	}
-	if _, err := a.call(ctx, t, helpers.VerbStore, helpers.AppendLogin(nil, l)); err != nil {
+	result, err := a.run(ctx, t, helpers.VerbStore, helpers.AppendLogin(nil, l))
+	if err != nil {
 		return err
+	}
+	// A helper ends well also where it keeps nothing, because docker login must not fail for that.
+	kept, err := store.Open(folders.New(a.getenv)).Get(ctx, t.Name, r)
+	if err != nil && !helpers.IsNotFound(err) {
+		return err
+	}
+	if err != nil || kept.Username() != username || kept.Secret() != secret {
+		text := "nothing is stored: the login is of no use to " + t.Executable()
+		if err == nil {
+			text += ", and the one that was stored before stays"
+		}
+		return helpers.Fail(helpers.BadMaterial, text, strings.Join(hints(result.Stderr), "; "))
+	}
+	for _, hint := range hints(result.Stderr) {
+		a.hint(hint)
 	}
 	fmt.Fprintf(a.stdout, "Stored the login of %s for %s.\n", helpers.Printable(shownUser(username, secret)), r.Identity())
 	return nil

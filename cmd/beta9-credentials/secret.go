@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -50,7 +51,11 @@ func (a *app) inWorkspace(cmd *cobra.Command, flag storeFlag, workspace string, 
 		return err
 	}
 	defer s.Close()
-	return do(cmd.Context(), s)
+	err = do(cmd.Context(), s)
+	if helpers.IsNotFound(err) {
+		err = withHint(err, "see that the workspace and the image are named rightly: Beta9 makes them, and this command does not")
+	}
+	return err
 }
 
 func newSecretPutCommand(a *app, flag *storeFlag) *cobra.Command {
@@ -69,6 +74,9 @@ registry needs follows from its host; when one is missing, put says which.`,
   beta9-credentials secret put --workspace w1 --registry registry.example.com < secret.json`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if registry == "" {
+				return usageError("%s needs a registry: add --registry HOST[/SCOPE]", cmd.CommandPath())
+			}
 			r, t, err := a.lookup(registry)
 			if err == nil {
 				err = checkScope(r, registry)
@@ -106,24 +114,30 @@ func (a *app) material(r helpers.Registry, t helpers.Type, env []string) (helper
 		if err == nil && r.Scope() != "" {
 			m = m.WithScope(r.Scope())
 		}
+		if err != nil && hintOf(err) == "" {
+			err = withHint(err, `write {"KEY":"VALUE",...} with the keys of `+t.Name+` registries, or a whole secret as Beta9 has them`)
+		}
 		return m, err
 	}
 	values := make(map[string]string, len(env))
 	for _, key := range env {
+		if !takes(t, key) {
+			return helpers.Material{}, withHint(usageError("%s is not a key of %s registries, of which %s is one", key, t.Name, r.Identity()),
+				"see that the host is right: it alone says which keys a registry takes")
+		}
 		if values[key] = a.getenv(key); values[key] == "" {
 			return helpers.Material{}, helpers.Fail(helpers.BadMaterial, "the variable "+key+" is not set", "set it, or leave it out of --env")
 		}
 	}
 	m, err := helpers.NewMaterial(t, r, values)
-	if err != nil {
-		return m, err
-	}
-	for _, key := range env {
-		if m.Value(key) == "" {
-			return m, usageError("%s is not a key of %s registries, of which %s is one", key, t.Name, r.Identity())
-		}
-	}
-	return m.WithScope(r.Scope()), nil
+	return m.WithScope(r.Scope()), err
+}
+
+// takes tells whether a key is one of the type's.
+func takes(t helpers.Type, key string) bool {
+	return slices.ContainsFunc(t.Keys, func(k helpers.KeySet) bool {
+		return k.Secret == key || slices.Contains(k.Needs, key) || slices.Contains(k.Takes, key)
+	})
 }
 
 func (a *app) put(ctx context.Context, s workspaceStore, workspace string, m helpers.Material) error {
@@ -155,7 +169,8 @@ func (a *app) find(ctx context.Context, s workspaceStore, workspace, text string
 	}
 	found, err := s.Get(ctx, workspace, name)
 	if helpers.IsNotFound(err) {
-		return found, &exitError{exitNone, fmt.Errorf("the workspace %s has no secret of %s", workspace, text)}
+		return found, withHint(&exitError{exitNone, fmt.Errorf("the workspace %s has no secret of %s", workspace, text)},
+			"see what it has: beta9-credentials secret list --workspace "+workspace)
 	}
 	return found, err
 }

@@ -31,6 +31,9 @@ const (
 // storeFile is the name of the embedded store in the data folder.
 const storeFile = "secrets.db"
 
+// keysSuffix is what the file with the keys of a store that is a file is called by, behind the name of the store.
+const keysSuffix = ".keys"
+
 const aboutStores = `The store is named by --store or ` + storeVariable + `:
 
   sqlite:PATH           one file, for one machine; the default, in the data folder
@@ -70,8 +73,8 @@ func (a *app) address(f storeFlag) (storeAddress, error) {
 	text := f.store
 	if text == "" {
 		text = a.getenv(storeVariable)
-	} else if hasPassword(text) {
-		return storeAddress{}, usageError("--store holds a password, which other users of this machine can see: set %s instead, or PGPASSWORD", storeVariable)
+	} else if err := checkAddress(text); err != nil {
+		return storeAddress{}, err
 	}
 	kind, rest, _ := strings.Cut(text, ":")
 	switch {
@@ -86,17 +89,19 @@ func (a *app) address(f storeFlag) (storeAddress, error) {
 	case kind == "beta9+postgres", kind == "beta9+postgresql":
 		return storeAddress{kind: "beta9", at: strings.TrimPrefix(text, "beta9+")}, nil
 	}
-	return storeAddress{}, usageError("the store is named by something that is none: it is sqlite:PATH, postgres://... or beta9+postgres://...")
+	return storeAddress{}, usageError("what --store or %s says is not a store: it is sqlite:PATH, postgres://... or beta9+postgres://...", storeVariable)
 }
 
-// hasPassword tells whether the address of a database holds a password.
-func hasPassword(address string) bool {
+// checkAddress refuses the address of a database on the command line that holds a password, or may hold one.
+func checkAddress(address string) error {
 	u, err := url.Parse(address)
-	if err != nil || u.Scheme == "sqlite" {
-		return err != nil
+	if err != nil {
+		return usageError("the address that --store has is malformed: write it as postgres://user@host/database")
 	}
-	_, set := u.User.Password()
-	return set || u.Query().Has("password")
+	if _, set := u.User.Password(); u.Scheme != "sqlite" && (set || u.Query().Has("password")) {
+		return usageError("--store holds a password, which other users of this machine can see: set %s instead, or PGPASSWORD", storeVariable)
+	}
+	return nil
 }
 
 // open opens the store. The keyring and the file of an embedded store are made when neither is there.
@@ -179,7 +184,7 @@ func (a *app) keyring(f storeFlag, at storeAddress) (keyringPlace, error) {
 		return keyringPlace{path: path}, err
 	}
 	if at.kind == "sqlite" {
-		return keyringPlace{path: at.at + ".keys", own: at.own}, nil
+		return keyringPlace{path: at.at + keysSuffix, own: at.own}, nil
 	}
 	return keyringPlace{}, usageError("nothing says where the keys of the store are: add --keys FILE, or set %s", keysVariable)
 }
@@ -221,7 +226,15 @@ func (k keyringPlace) folder() (*file.Folder, error) {
 	if k.own {
 		return file.Make(filepath.Dir(k.path))
 	}
-	return file.OpenShared(filepath.Dir(k.path))
+	folder := filepath.Dir(k.path)
+	d, err := file.OpenShared(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = &helpers.Failure{
+			Reason: helpers.StoreFailed, Cause: err,
+			Text: "there is no folder " + folder, Hint: "make it, for yourself alone: mkdir -p -m 700 " + folder,
+		}
+	}
+	return d, err
 }
 
 // wrong says what to do about a keyring that cannot be read.
@@ -236,7 +249,7 @@ func (k keyringPlace) missing() error {
 	return &helpers.Failure{
 		Reason: helpers.BadMaterial,
 		Text:   "there is no keyring in " + k.String(),
-		Hint:   "make one for a new store with beta9-credentials key new, or restore the one that belongs to the store",
+		Hint:   "put the one that belongs to the store back; for a new store make one with beta9-credentials key new",
 		Cause:  fs.ErrNotExist,
 	}
 }
