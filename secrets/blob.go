@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
 )
@@ -64,6 +65,9 @@ func parseObject(data []byte, r helpers.Registry, nesting int) (helpers.Material
 		return parseFlat(data, r)
 	}
 	if inner, ok := unpack(credentials); ok && nesting > 0 {
+		if !json.Valid(inner) { // it could go on after the credentials
+			return helpers.Material{}, badBlob("has credentials that cannot be understood")
+		}
 		// A field of the same name or text that is replaced in its stead makes what follows refuse the blob.
 		return parseObject(bytes.Replace(data, credentials, inner, 1), r, nesting-1)
 	}
@@ -137,10 +141,11 @@ func typeOf(r helpers.Registry) (helpers.Type, error) {
 	return t, nil
 }
 
-// unpack returns the text inside a JSON string.
+// unpack returns the text inside a JSON string. A text with the character that encoding/json puts in the place of what
+// is not UTF-8 is none: it may be another one than was written.
 func unpack(data []byte) ([]byte, bool) {
 	var inner *string
-	if json.Unmarshal(data, &inner) != nil || inner == nil {
+	if json.Unmarshal(data, &inner) != nil || inner == nil || strings.ContainsRune(*inner, utf8.RuneError) {
 		return nil, false
 	}
 	return bytes.TrimSpace([]byte(*inner)), true
@@ -168,6 +173,27 @@ func storable(m helpers.Material) error {
 	return err
 }
 
+// readable returns the material as it will be read again, and refuses what will not be: it would be lost the moment it
+// was stored.
+func readable(m helpers.Material) (helpers.Material, error) {
+	if err := storable(m); err != nil {
+		return m, err
+	}
+	blob, err := m.AppendBlob(nil)
+	if err != nil {
+		return m, err
+	}
+	defer clear(blob)
+	read, err := helpers.ParseMaterial(blob)
+	if err != nil {
+		return m, err
+	}
+	if read.Fingerprint() != m.Fingerprint() {
+		return m, helpers.Fail(helpers.BadMaterial, "the material would not be read as it is written", "")
+	}
+	return read, storable(read)
+}
+
 // isContent tells the content of a credential's file from its path, for the key that stands for either.
 func isContent(value string) bool { return strings.HasPrefix(strings.TrimSpace(value), "{") }
 
@@ -176,5 +202,5 @@ func namesFile(key string) error {
 }
 
 func badBlob(what string) error {
-	return helpers.Fail(helpers.BadMaterial, "the secret "+what, "store it again")
+	return helpers.Fail(helpers.BadMaterial, "the secret "+what, `store it again, as {"KEY":"VALUE",...}`)
 }

@@ -99,6 +99,9 @@ func TestParseBlob(t *testing.T) {
 		"pair of NGC with a name":       {"me:k", "nvcr.io", nil},
 		"a path":                        {`{"GOOGLE_APPLICATION_CREDENTIALS":"/etc/shadow"}`, "gcr.io", nil},
 		"a public registry":             {"u:p", "registry.k8s.io", nil},
+		"a byte that is not UTF-8":      {"\"{\\\"GITHUB_TOKEN\\\":\\\"t\xff\\\"}\"", "ghcr.io", nil},
+		"half a character":              {quoted(`{"registry":"ghcr.io","type":"ghcr","credentials":` + `"{\"GITHUB_TOKEN\":\"t\ud800\"}"` + `}`), "ghcr.io", nil},
+		"a field behind credentials":    {`{"registry":"ghcr.io","type":"ghcr","credentials":"{\"GITHUB_TOKEN\":\"t\"},\"scope\":\"acme\""}`, "ghcr.io", nil},
 		"more strings than sense":       {quoted(quoted(quoted(quoted(quoted(structured))))), "", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -207,5 +210,82 @@ func TestFromEnvironment(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestFromEnvironmentTakesOneTypesKeys has every variable that any type knows set, and references that look like those of
+// another registry.
+func TestFromEnvironmentTakesOneTypesKeys(t *testing.T) {
+	t.Parallel()
+	hosts := map[string]string{
+		"docker.io": "dockerhub", "ghcr.io": "ghcr", "nvcr.io": "ngc", "gcr.io": "gcr", "acmeacme.azurecr.io": "acr",
+		"123456789012.dkr.ecr.us-east-1.amazonaws.com": "ecr", "quay.io": "generic",
+	}
+	everything := map[string]string{"REGISTRY": "quay.io", "CI_REGISTRY": "quay.io"}
+	own := map[string]map[string]bool{}
+	for _, name := range hosts {
+		kind, _ := helpers.TypeNamed(name)
+		own[name] = map[string]bool{}
+		for _, k := range kind.Keys {
+			for _, key := range slices.Concat([]string{k.Secret}, k.Needs, k.Takes) {
+				own[name][key] = true
+				everything[key] = "canary of " + name
+			}
+		}
+	}
+	everything["REGISTRY"], everything["CI_REGISTRY"] = "quay.io", "quay.io"
+	getenv := func(key string) string { return everything[key] }
+	for host, name := range hosts {
+		got, err := secrets.FromEnvironment("w", host+"/team/app", getenv)
+		if err != nil || got.Material.Type() != name || got.Registry().String() != host {
+			t.Errorf("%s: a secret of %s for %s, %v", host, got.Material.Type(), got.Registry(), err)
+			continue
+		}
+		for _, key := range got.Material.Keys() {
+			if !own[name][key] {
+				t.Errorf("%s: %s is not a key of %s", host, key, name)
+			}
+		}
+		for _, alike := range []string{host + ".attacker.example", "attacker.example/" + host, host + "x", host + ":5000", "xn--" + host} {
+			if got, err := secrets.FromEnvironment("w", alike+"/team/app", getenv); !errors.Is(err, secrets.ErrNotFound) {
+				t.Errorf("%s: a secret of %v, %v", alike, got.Material.Keys(), err)
+			}
+		}
+		for _, malformed := range []string{"https://" + host, "user:pass@" + host, host + "\x00.attacker.example", host + "\n", "\u0261" + host, host + "\uff0fattacker"} {
+			if _, err := secrets.FromEnvironment("w", malformed+"/team/app", getenv); !errors.Is(err, helpers.BadRequest) || strings.Contains(err.Error(), "pass") {
+				t.Errorf("%q: %v", malformed, err)
+			}
+		}
+	}
+}
+
+// TestSecretsThatCouldNotBeReadAgain are refused before they are stored.
+func TestSecretsThatCouldNotBeReadAgain(t *testing.T) {
+	t.Parallel()
+	generic, _ := helpers.TypeNamed("generic")
+	material := func(host, password string) helpers.Material {
+		m, err := helpers.NewMaterial(generic, registry(t, host), map[string]string{"USERNAME": "u", "PASSWORD": password})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	for name, m := range map[string]helpers.Material{
+		"too large":                 material("quay.io", strings.Repeat("x", 2*helpers.MaxSecret)),
+		"too large when escaped":    material("quay.io", strings.Repeat("\x01", helpers.MaxSecret/2)),
+		"a scope that is none":      material("quay.io", "p").WithScope("Not/A/Scope"),
+		"a scope with a slash":      material("quay.io", "p").WithScope("team/"),
+		"generic only with a user":  material("u@123456789012.dkr.ecr.us-east-1.amazonaws.com", "p"),
+		"a login of another's kind": material("ghcr.io", "p"),
+	} {
+		if _, err := secrets.New("w", m); helpers.ReasonOf(err) != helpers.BadMaterial {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, password := range []string{"\x00", "a\nb\r", "\u202e\U0001f511", "</script>\u2028", strings.Repeat("x", helpers.MaxSecret)} {
+		s, err := secrets.New("w", material("quay.io/team", password).WithScope("team"))
+		if err != nil || s.Material.Value("PASSWORD") != password {
+			t.Errorf("a password of %d bytes that is odd: %v", len(password), err)
+		}
 	}
 }

@@ -25,13 +25,14 @@ type Secret struct {
 }
 
 // New makes a secret that no store has yet. The error is a [*helpers.Failure] with [helpers.BadMaterial] when the
-// material lacks something that its type needs or names a file of some machine, and with [helpers.BadRequest] when the
+// material lacks something that its type needs, names a file of some machine, or is too large to be read again, and with [helpers.BadRequest] when the
 // workspace cannot be one.
 func New(workspace string, m helpers.Material) (Secret, error) {
 	if err := CheckName("workspace", workspace); err != nil {
 		return Secret{}, err
 	}
-	if err := storable(m); err != nil {
+	m, err := readable(m)
+	if err != nil {
 		return Secret{}, err
 	}
 	return Secret{Workspace: workspace, Name: Name(m.Registry(), m.Scope()), Material: m}, nil

@@ -21,6 +21,9 @@ type source struct {
 	workspace, image string
 }
 
+// Tenant names the workspace to a worker, which lets no tenant take up all of its helpers.
+func (s *source) Tenant() string { return s.workspace }
+
 func (s *source) Material(ctx context.Context, r helpers.Registry) (helpers.Material, error) {
 	found, err := s.images.Find(ctx, s.workspace, s.image, r)
 	if errors.Is(err, ErrNotFound) {
