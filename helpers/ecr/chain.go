@@ -3,9 +3,8 @@ package ecr
 import (
 	"cmp"
 	"context"
-	"encoding/base32"
-	"encoding/binary"
 	"strconv"
+	"strings"
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
 )
@@ -104,11 +103,17 @@ func accountOf(id string) string {
 	if len(id) != 20 {
 		return ""
 	}
-	bits, err := base32.StdEncoding.DecodeString(id[4:])
-	if err != nil {
-		return ""
+	var bits uint64 // the first 50 of them
+	for i, c := range []byte(id[4:]) {
+		digit := strings.IndexByte("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", c) // RFC 4648, section 6
+		if digit < 0 {
+			return ""
+		}
+		if i < 10 {
+			bits = bits<<5 | uint64(digit)
+		}
 	}
-	return strconv.FormatUint(binary.BigEndian.Uint64(bits)>>16&0x7fffffffff80>>7, 10)
+	return strconv.FormatUint(bits>>2&0x7fffffffff80>>7, 10)
 }
 
 // configuration returns everything that the identity is configured by.

@@ -2,7 +2,6 @@ package ecr
 
 import (
 	"encoding/json"
-	"encoding/xml"
 	"strings"
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
@@ -114,8 +113,7 @@ func refusalOf(a upstream.Answer) refusal {
 }
 
 // errorCode finds the code of an answer that is a refusal: in a header or a field of JSON, where a name space may stand
-// in front of it and an address behind it (https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html), or in XML
-// (https://smithy.io/2.0/aws/protocols/aws-query-protocol.html).
+// in front of it and an address behind it (https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html), or in XML.
 func errorCode(a upstream.Answer) string {
 	code := a.Header.Get("X-Amzn-Errortype")
 	if code == "" {
@@ -131,12 +129,7 @@ func errorCode(a upstream.Answer) string {
 		}
 	}
 	if code == "" {
-		var v struct {
-			Code string `xml:"Error>Code"`
-		}
-		if xml.Unmarshal(a.Body, &v) == nil {
-			code = v.Code
-		}
+		code = document(a.Body).at("Error").text("Code")
 	}
 	code, _, _ = strings.Cut(code, ":")
 	return code[strings.LastIndexByte(code, '#')+1:]

@@ -2,7 +2,6 @@ package ecr
 
 import (
 	"context"
-	"encoding/xml"
 	"net/http"
 	"net/url"
 	"strings"
@@ -88,18 +87,9 @@ func (c *chain) assumed(a upstream.Answer, err error, action string) (helpers.Ma
 	if !a.OK() {
 		return helpers.Material{}, refused(a, action)
 	}
-	var v struct {
-		Results []struct {
-			XMLName xml.Name
-			Keys    struct{ AccessKeyId, SecretAccessKey, SessionToken string } `xml:"Credentials"`
-		} `xml:",any"`
-	}
-	if xml.Unmarshal(a.Body, &v) == nil {
-		for _, result := range v.Results {
-			if k := result.Keys; result.XMLName.Local == strings.TrimPrefix(action, "sts:")+"Result" && k.SessionToken != "" {
-				return newKeys(c.registry, "the answer of AWS STS", k.AccessKeyId, k.SecretAccessKey, k.SessionToken)
-			}
-		}
+	keys := document(a.Body).at(strings.TrimPrefix(action, "sts:") + "Result").at("Credentials")
+	if session := keys.text("SessionToken"); session != "" {
+		return newKeys(c.registry, "the answer of AWS STS", keys.text("AccessKeyId"), keys.text("SecretAccessKey"), session)
 	}
 	return helpers.Material{}, helpers.Fail(helpers.BadAnswer, a.Service()+" answered something that is not the XML that is expected", "")
 }
