@@ -51,10 +51,18 @@ func (s Secret) Place() Place {
 	}
 }
 
-// maxName is the longest name of a workspace or an image that is taken, in bytes: the width of Beta9's columns.
+// CheckKey checks what a caller of a [Store] names a secret by; see [CheckName].
+func CheckKey(workspace, name string) error {
+	if err := CheckName("workspace", workspace); err != nil {
+		return err
+	}
+	return CheckName("name of the secret", name)
+}
+
+// maxName is the longest name of a workspace, an image or a secret that is taken, in bytes: the width of Beta9's columns.
 const maxName = 255
 
-// CheckName checks what names a workspace or an image: 1 to 255 bytes of printable UTF-8. The error is a
+// CheckName checks what names a workspace, an image or a secret: 1 to 255 bytes of printable UTF-8. The error is a
 // [*helpers.Failure] with [helpers.BadRequest].
 func CheckName(what, name string) error {
 	switch {

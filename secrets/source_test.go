@@ -45,3 +45,18 @@ func TestSourceDoesNotTrustItsStore(t *testing.T) {
 		}
 	}
 }
+
+// The images of a workspace are one tenant to a worker, and those of another are not.
+func TestSourceNamesItsWorkspace(t *testing.T) {
+	t.Parallel()
+	name := func(workspace, image string) string {
+		s, ok := secrets.NewSource(liar{}, workspace, image).(interface{ Tenant() string })
+		if !ok {
+			t.Fatal("it names none")
+		}
+		return s.Tenant()
+	}
+	if name("w", "i") != name("w", "j") || name("w", "i") == name("x", "i") {
+		t.Errorf("the names are %q, %q and %q", name("w", "i"), name("w", "j"), name("x", "i"))
+	}
+}

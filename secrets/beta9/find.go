@@ -46,6 +46,9 @@ type found struct {
 // Find returns the secret that an image needs for a registry; see [secrets.Images].
 func (s *Store) Find(ctx context.Context, workspace, id string, r helpers.Registry) (secrets.Secret, error) {
 	image := secrets.Image{Workspace: workspace, ID: id}
+	if err := image.Check(); err != nil {
+		return secrets.Secret{}, err
+	}
 	workspace, err := checkWorkspace(workspace)
 	if err != nil {
 		return secrets.Secret{}, err

@@ -83,6 +83,9 @@ WHERE image_id = $2 AND credential_secret_id IN (SELECT external_id::text FROM w
 // Image returns the references of an image; see [secrets.Images].
 func (s *Store) Image(ctx context.Context, workspace, id string) (secrets.Image, error) {
 	image := secrets.Image{Workspace: workspace, ID: id}
+	if err := image.Check(); err != nil {
+		return image, err
+	}
 	workspace, err := checkWorkspace(workspace)
 	if err != nil {
 		return image, err

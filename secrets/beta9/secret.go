@@ -116,6 +116,9 @@ func (r row) open(bound helpers.Registry) (helpers.Material, error) {
 
 // Get returns the secret of a name; see [secrets.Store]. Secrets that users made for other purposes are none.
 func (s *Store) Get(ctx context.Context, workspace, name string) (secrets.Secret, error) {
+	if err := secrets.CheckKey(workspace, name); err != nil {
+		return secrets.Secret{}, err
+	}
 	workspace, err := checkWorkspace(workspace)
 	if err != nil {
 		return secrets.Secret{}, err

@@ -150,6 +150,9 @@ func hold(ctx context.Context, tx pgx.Tx, id string) (bool, error) {
 
 // Delete removes a secret; see [secrets.Store]. A secret of an older release has the version 0.
 func (s *Store) Delete(ctx context.Context, workspace, name string, version int64) error {
+	if err := secrets.CheckKey(workspace, name); err != nil {
+		return err
+	}
 	workspace, err := checkWorkspace(workspace)
 	if err != nil {
 		return err

@@ -57,6 +57,7 @@ func Run(t *testing.T, h Harness) {
 		"reads what was written":         testRoundTrip,
 		"counts versions":                testVersions,
 		"refuses what cannot be kept":    testRefusals,
+		"knows no odd names":             testNames,
 		"finds the longest scope":        testScopes,
 		"attaches all or nothing":        testAttach,
 		"attaches one after the other":   testAttachers,

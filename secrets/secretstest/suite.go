@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -121,6 +122,43 @@ func testRefusals(t *testing.T, h Harness) {
 		if list := must(s.List(ctx, w))(t); len(list) > 0 {
 			t.Errorf("%d secrets are kept after all", len(list))
 		}
+	}
+}
+
+// testNames asks for things whose names nothing can have: whoever asks is told so, and not that the store is out of order,
+// for which it would be asked again and again.
+func testNames(t *testing.T, h Harness) {
+	p := newPlace(t, h)
+	s := p.open(t)
+	ctx := t.Context()
+	good := login(t, workspace, "ghcr.io", "x")
+	do(t, s.Attach(ctx, imageOf(t, workspace, image, "ghcr.io/a/b"), good))
+	app := registry(t, "ghcr.io/a/b")
+	for _, odd := range []string{"", "\x00", "\xff\xfe", "\x00" + image, image + "\x00", "a\nb", "\u202e", strings.Repeat("w", 256), "%", "' OR ''='", "../" + image} {
+		for what, ask := range map[string]func() error{
+			"get, workspace":    func() error { _, err := s.Get(ctx, odd, good.Name); return err },
+			"get, name":         func() error { _, err := s.Get(ctx, workspace, odd); return err },
+			"get, longer name":  func() error { _, err := s.Get(ctx, workspace, good.Name+odd+"x"); return err },
+			"put, workspace":    func() error { bad := good; bad.Workspace = odd; bad.Version = 7; _, err := s.Put(ctx, bad); return err },
+			"delete, workspace": func() error { return s.Delete(ctx, odd, good.Name, 1) },
+			"delete, name":      func() error { return s.Delete(ctx, workspace, odd, 1) },
+			"image, workspace":  func() error { _, err := s.Image(ctx, odd, image); return err },
+			"image, id":         func() error { _, err := s.Image(ctx, workspace, odd); return err },
+			"find, workspace":   func() error { _, err := s.Find(ctx, odd, image, app); return err },
+			"find, id":          func() error { _, err := s.Find(ctx, workspace, odd, app); return err },
+			"find, no registry": func() error { _, err := s.Find(ctx, workspace, image, helpers.Registry{}); return err },
+		} {
+			err := ask()
+			if err == nil || !helpers.IsNotFound(err) && !errors.Is(err, helpers.BadRequest) && !errors.Is(err, secrets.ErrConflict) {
+				t.Errorf("%s %q: %v", what, odd, err)
+			}
+		}
+		if list, err := s.List(ctx, odd); len(list) > 0 || err != nil && !errors.Is(err, helpers.BadRequest) {
+			t.Errorf("list of %q: %d, %v", odd, len(list), err)
+		}
+	}
+	if got := must(s.Find(ctx, workspace, image, app))(t); password(got) != "x" || got.Version != 1 {
+		t.Error("asking changed the secret")
 	}
 }
 

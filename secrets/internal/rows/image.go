@@ -61,6 +61,9 @@ VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`,
 // Image returns the references of an image; see [secrets.Images].
 func (s *Store) Image(ctx context.Context, workspace, id string) (secrets.Image, error) {
 	image := secrets.Image{Workspace: workspace, ID: id}
+	if err := image.Check(); err != nil {
+		return image, err
+	}
 	texts, err := s.references(ctx, image)
 	if err != nil {
 		return image, s.unavailable(image, err)
@@ -95,6 +98,9 @@ WHERE i.workspace = $1 AND i.image = $2 AND i.registry = $3 AND s.sealed IS NOT 
 // Find returns the secret that an image needs for a registry; see [secrets.Images].
 func (s *Store) Find(ctx context.Context, workspace, id string, r helpers.Registry) (secrets.Secret, error) {
 	image := secrets.Image{Workspace: workspace, ID: id}
+	if err := image.Check(); err != nil {
+		return secrets.Secret{}, err
+	}
 	again := func() (row, error) {
 		candidates, found, err := s.candidates(ctx, image, r)
 		if err != nil {

@@ -15,6 +15,9 @@ FROM cred_secret WHERE workspace = $1 AND name = $2 AND sealed IS NOT NULL`
 
 // Get returns the secret of a name; see [secrets.Store].
 func (s *Store) Get(ctx context.Context, workspace, name string) (secrets.Secret, error) {
+	if err := secrets.CheckKey(workspace, name); err != nil {
+		return secrets.Secret{}, err
+	}
 	read := func() (row, error) { return s.read(ctx, workspace, name) }
 	r, err := read()
 	if err != nil {
@@ -38,6 +41,9 @@ func (s *Store) read(ctx context.Context, workspace, name string) (row, error) {
 
 // List returns the secrets of a workspace; see [secrets.Store].
 func (s *Store) List(ctx context.Context, workspace string) ([]secrets.Secret, error) {
+	if err := secrets.CheckName("workspace", workspace); err != nil {
+		return nil, err
+	}
 	all, err := s.rows(ctx, workspace)
 	if err != nil {
 		return nil, s.unavailable(whole{}, err)
@@ -47,12 +53,12 @@ func (s *Store) List(ctx context.Context, workspace string) ([]secrets.Secret, e
 	for _, r := range all {
 		one, err := s.open(ctx, r, func() (row, error) { return s.read(ctx, workspace, r.place.Name) })
 		switch {
-		case errors.Is(err, secrets.ErrUnavailable):
-			return nil, err
-		case errors.Is(err, secrets.ErrSealed):
-			broken = append(broken, err)
 		case err == nil:
 			list = append(list, one)
+		case errors.Is(err, secrets.ErrSealed):
+			broken = append(broken, err)
+		case !helpers.IsNotFound(err): // deleted since
+			return nil, err
 		}
 	}
 	return list, errors.Join(broken...)
@@ -178,6 +184,9 @@ func check(secret secrets.Secret) error {
 
 // Delete removes a secret; see [secrets.Store].
 func (s *Store) Delete(ctx context.Context, workspace, name string, version int64) error {
+	if err := secrets.CheckKey(workspace, name); err != nil {
+		return err
+	}
 	p := secrets.Place{Workspace: workspace, Name: name, Version: version}
 	done, err := s.db.ExecContext(ctx, `UPDATE cred_secret SET sealed = NULL, version = version + 1, updated = $4
 WHERE workspace = $1 AND name = $2 AND version = $3 AND sealed IS NOT NULL`, workspace, name, version, stamp(time.Now()))
