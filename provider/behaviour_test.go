@@ -24,6 +24,7 @@ const canary = "canary-7d2f9a"
 var behaviours = map[string]func(serverURL, folder string) int{
 	"honest":     honest,
 	"gated":      gated,
+	"turnstile":  turnstile,
 	"none":       func(string, string) int { return say(helpers.ErrNotFound.Error()+"\n", 1) },
 	"throttled":  func(string, string) int { return say("throttled: "+canary+"\n", 1) },
 	"mute":       func(string, string) int { return say("", 1) },
@@ -159,6 +160,20 @@ func gated(serverURL, folder string) int {
 		return 9
 	}
 	if _, err := io.ReadAll(gate); err != nil {
+		return 9
+	}
+	return honest(serverURL, folder)
+}
+
+// turnstile is honest, once the test has put a byte into the pipe for it when there is one for the registry's first label.
+func turnstile(serverURL, folder string) int {
+	label, _, _ := strings.Cut(serverURL, ".")
+	pipe, err := os.Open(filepath.Join(folder, label))
+	if err == nil {
+		if _, err := pipe.Read(make([]byte, 1)); err != nil {
+			return 9
+		}
+	} else if !os.IsNotExist(err) {
 		return 9
 	}
 	return honest(serverURL, folder)

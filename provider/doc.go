@@ -19,7 +19,7 @@
 //
 // A Provider is for one tenant: its [helpers.Source] answers for that tenant whatever the context of a call holds.
 // [Provider.For] makes the provider of the next tenant, which shares the folder of the helpers and the limit of how many
-// run at once, and nothing else. The policy [Isolated], which is the default, keeps the machine's own identity out of
+// run at once, and nothing else; of these turns each tenant gets its part. The policy [Isolated], which is the default, keeps the machine's own identity out of
 // reach: a helper runs with an environment of a few known entries, gets the material on a descriptor, and writes nothing
 // to disk; without material none is run.
 //

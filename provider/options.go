@@ -44,7 +44,8 @@ type Options struct {
 	MapFile string
 	// Deadline bounds a look-up, the wait for a turn included; 0 stands for 15 seconds.
 	Deadline time.Duration
-	// Concurrent is how many helpers run at once; 0 stands for 8, which is the most that is of use.
+	// Concurrent is how many helpers run at once; 0 stands for 8, which is the most that is of use. The tenants share them,
+	// see [Provider.For].
 	Concurrent int
 	// TempFolder is where [Provider.BuildEnvironment] makes its private folders; the system's own when it is empty.
 	TempFolder string
@@ -52,6 +53,14 @@ type Options struct {
 	Trace Trace
 	// Now is the clock; time.Now when it is nil.
 	Now func() time.Time
+}
+
+// Tenanted is a Source that knows whose material it yields. A worker that makes a Source for each image makes it a Tenanted
+// one, so that all the images of a tenant count as one when helpers wait for their turn.
+type Tenanted interface {
+	helpers.Source
+	// Tenant returns the tenant's name. It is compared with those of other tenants, and shown to nobody.
+	Tenant() string
 }
 
 // Network is the part of a helper's environment that leads it through a company's network. Its values are handed to

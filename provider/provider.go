@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"errors"
+	"reflect"
 	"sync"
 	"time"
 
@@ -19,6 +20,7 @@ type Provider struct {
 	now        func() time.Time
 	registries *helpers.Map
 	folder     *execute.Folder
+	tenant     any // by whom turns are shared; nil under the policy Ambient
 
 	memory  memory
 	tokens  tokens
@@ -49,12 +51,17 @@ func New(o Options) (*Provider, error) {
 	if p.now == nil {
 		p.now = time.Now
 	}
+	p.tenant = p.tenantOf(o)
 	p.work.open()
 	return p, nil
 }
 
 // For makes a provider for another tenant. It has the options of this one but for the Source, shares with it the folder
 // of the helpers and the limit of how many run at once, and nothing else: closing the one does not close the other.
+//
+// A tenant has at most half of the helpers that may run at once, and fewer while others run some, so that one whose
+// registry does not answer leaves room for the others. Providers with the same Source count as one tenant, and so do
+// those with a [Tenanted] Source of the same name.
 func (p *Provider) For(source helpers.Source) (*Provider, error) {
 	o := p.options
 	o.Source = source
@@ -62,9 +69,27 @@ func (p *Provider) For(source helpers.Source) (*Provider, error) {
 		return nil, err
 	}
 	other := &Provider{options: o, now: p.now, registries: p.registries, folder: p.folder}
+	other.tenant = other.tenantOf(o)
 	other.work.open()
 	return other, nil
 }
+
+// tenantOf returns what the providers of one tenant have in common, as far as that can be known.
+func (p *Provider) tenantOf(o Options) any {
+	if o.Policy == Ambient {
+		return nil
+	}
+	if t, ok := o.Source.(Tenanted); ok {
+		return tenantName(t.Tenant())
+	}
+	if reflect.ValueOf(o.Source).Comparable() {
+		return o.Source
+	}
+	return p
+}
+
+// tenantName is a type of its own, so that no Source that is a string is taken for a tenant of this name.
+type tenantName string
 
 // Close ends what goes on in the background, build environments included, and returns when it has ended. Look-ups fail
 // from then on.

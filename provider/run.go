@@ -5,7 +5,6 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"time"
 	"unicode"
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
@@ -21,10 +20,12 @@ const maxHint = 512
 // run runs a helper once. The error is [helpers.ErrNotFound] or a [*helpers.Failure].
 func (p *Provider) run(ctx context.Context, q ask, trusted bool) (helpers.Credential, error) {
 	call := execute.Call{
-		Type:  q.typ.Name,
-		Verb:  helpers.VerbGet,
-		Stdin: []byte(q.registry.String()),
-		Env:   p.environ(ctx, trusted),
+		Type:         q.typ.Name,
+		Verb:         helpers.VerbGet,
+		Stdin:        []byte(q.registry.String()),
+		Env:          p.environ(trusted),
+		Tenant:       p.tenant,
+		TellDeadline: true,
 	}
 	if !q.material.IsZero() {
 		var err error
@@ -50,8 +51,8 @@ func (p *Provider) run(ctx context.Context, q ask, trusted bool) (helpers.Creden
 	return c, nil
 }
 
-// environ is the whole environment of a helper.
-func (p *Provider) environ(ctx context.Context, trusted bool) []string {
+// environ is the environment of a helper, but for what package execute adds.
+func (p *Provider) environ(trusted bool) []string {
 	env := slices.Clone(p.options.Environ)
 	if p.options.Policy == Isolated {
 		env = append(p.options.Network.environ(), "BETA9_CREDENTIAL_AMBIENT=off")
@@ -61,11 +62,6 @@ func (p *Provider) environ(ctx context.Context, trusted bool) []string {
 	}
 	if p.options.MapFile != "" {
 		env = append(env, mapVariable+"="+p.options.MapFile)
-	}
-	if end, ok := ctx.Deadline(); ok {
-		// A tenth is left for the start of the process and for its last words.
-		left := max(time.Until(end)*9/10, time.Millisecond)
-		env = append(env, "BETA9_CREDENTIAL_TIMEOUT="+left.Round(time.Millisecond).String())
 	}
 	return append(env, "BETA9_CREDENTIAL_EXTENDED=1")
 }

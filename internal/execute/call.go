@@ -1,8 +1,10 @@
 package execute
 
 import (
+	"context"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Call is one call of a helper.
@@ -23,6 +25,14 @@ type Call struct {
 	// BETA9_CREDENTIAL_FD names, which is added to Env. It may be larger than
 	// a pipe holds.
 	Material []byte
+	// Tenant is whom the call is made for, as a comparable value; nil when the
+	// process serves nobody but one user. A tenant whose helpers hang does not
+	// keep the others' from running: it has at most half of the turns of the
+	// folder, and fewer when others have some.
+	Tenant any
+	// TellDeadline adds BETA9_CREDENTIAL_TIMEOUT to Env: the time that is left
+	// when the helper starts, less a tenth for its start and its last words.
+	TellDeadline bool
 	// Started, if not nil, is called as soon as the helper runs, with its
 	// process id. The call waits for it to return.
 	Started func(pid int)
@@ -39,13 +49,17 @@ type Result struct {
 	ExitCode int
 }
 
-// environment makes the environment of a child. It is never nil, which would
-// mean this process's own.
-func environment(given []string) []string {
-	env := append(make([]string, 0, len(given)+2), given...)
+// environment makes the environment of a child that starts now. It is never
+// nil, which would mean this process's own.
+func (c Call) environment(ctx context.Context) []string {
+	env := append(make([]string, 0, len(c.Env)+3), c.Env...)
 	isLimit := func(entry string) bool { return strings.HasPrefix(entry, "GOMAXPROCS=") }
-	if !slices.ContainsFunc(given, isLimit) {
+	if !slices.ContainsFunc(c.Env, isLimit) {
 		env = append(env, "GOMAXPROCS=2")
+	}
+	if end, ok := ctx.Deadline(); ok && c.TellDeadline {
+		left := max(time.Until(end)*9/10, time.Millisecond)
+		env = append(env, "BETA9_CREDENTIAL_TIMEOUT="+left.Round(time.Millisecond).String())
 	}
 	return env
 }

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 func TestAnswer(t *testing.T) {
@@ -141,6 +143,27 @@ func TestMaterial(t *testing.T) {
 	})
 }
 
+// A helper is told of the time that is left when it starts.
+func TestDeadlineIsTold(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) { // for a clock that stands still
+		c := Call{Env: []string{"GOMAXPROCS=1"}, TellDeadline: true}
+		for left, want := range map[time.Duration]string{10 * time.Second: "9s", 5 * time.Second: "4.5s", 0: "1ms"} {
+			ctx, cancel := context.WithTimeout(t.Context(), left)
+			defer cancel()
+			if got := c.environment(ctx); !slices.Equal(got, []string{"GOMAXPROCS=1", "BETA9_CREDENTIAL_TIMEOUT=" + want}) {
+				t.Errorf("got %q, want %s", got, want)
+			}
+			if got := (Call{}).environment(ctx); len(got) != 1 {
+				t.Errorf("not asked for: %q", got)
+			}
+		}
+		if got := c.environment(t.Context()); len(got) != 1 {
+			t.Errorf("without a deadline: %q", got)
+		}
+	})
+}
+
 func TestDeafHelper(t *testing.T) {
 	t.Parallel()
 	much := make([]byte, 2<<20)
@@ -161,7 +184,7 @@ func TestEnvironment(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			before := slices.Clone(test.given)
-			if got := environment(test.given); got == nil || !slices.Equal(got, test.want) {
+			if got := (Call{Env: test.given}).environment(context.Background()); got == nil || !slices.Equal(got, test.want) {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 			if !slices.Equal(before, test.given) {

@@ -89,8 +89,8 @@ func TestNothingIsKept(t *testing.T) {
 	if after := descriptors(t); after != before {
 		t.Errorf("%d descriptors are open, there were %d", after, before)
 	}
-	if len(folder.turns) != 0 {
-		t.Errorf("%d turns were not given back", len(folder.turns))
+	if free := folder.turns.free; free != DefaultConcurrent || len(folder.turns.tenants) != 0 {
+		t.Errorf("%d turns are free, of %d", free, DefaultConcurrent)
 	}
 }
 
@@ -162,7 +162,7 @@ func TestDeadlineOfTheFolder(t *testing.T) {
 		}
 	}
 
-	folder.turns <- struct{}{}
+	folder.turns.free = 0
 	_, err = folder.Run(context.Background(), Call{Type: "answer", Verb: "get", Started: func(int) { t.Error("it was started out of turn") }})
 	checkError(t, err, ErrDeadline)
 }
@@ -244,9 +244,11 @@ func TestTurns(t *testing.T) {
 			waiting = append(waiting, w.next())
 		}
 		// All turns are taken. Whoever else is there came without one.
-		if taken := len(folder.turns); taken != DefaultConcurrent {
-			t.Errorf("%d turns are taken, want %d", taken, DefaultConcurrent)
+		folder.turns.mu.Lock()
+		if free := folder.turns.free; free != 0 {
+			t.Errorf("%d turns are free", free)
 		}
+		folder.turns.mu.Unlock()
 		w.nobody()
 		for _, child := range waiting {
 			child.release()

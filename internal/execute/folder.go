@@ -23,7 +23,8 @@ type Options struct {
 	// match ^[a-z0-9][a-z0-9-]{0,31}$.
 	Types []string
 	// Concurrent is how many helpers run at once; 0 means
-	// [DefaultConcurrent].
+	// [DefaultConcurrent]. The tenants of the calls share them, see
+	// [Call.Tenant].
 	Concurrent int
 	// Deadline bounds a call whose context has no deadline, the wait for its
 	// turn included; 0 means [DefaultDeadline].
@@ -41,7 +42,7 @@ type Folder struct {
 	types    []string
 	deadline time.Duration
 	stdout   int
-	turns    chan struct{}
+	turns    *turns
 }
 
 // OpenFolder checks the folder at path, which has to be absolute, and returns
@@ -65,7 +66,7 @@ func OpenFolder(path string, o Options) (*Folder, error) {
 	if o.Concurrent <= 0 {
 		o.Concurrent = DefaultConcurrent
 	}
-	f.turns = make(chan struct{}, o.Concurrent)
+	f.turns = newTurns(o.Concurrent)
 	if _, err := resolve(f.path); err != nil {
 		return nil, refused(f.path, err)
 	}
@@ -103,12 +104,10 @@ func (f *Folder) Run(ctx context.Context, c Call) (Result, error) {
 	if ctx.Err() != nil {
 		return Result{}, ended(ctx, name)
 	}
-	select {
-	case f.turns <- struct{}{}:
-		defer func() { <-f.turns }()
-	case <-ctx.Done():
+	if err := f.turns.take(ctx, c.Tenant); err != nil {
 		return Result{}, ended(ctx, name)
 	}
+	defer f.turns.give(c.Tenant)
 	p, err := f.program(name)
 	if err != nil {
 		return Result{}, err

@@ -102,7 +102,7 @@ func (p *program) prepare(ctx context.Context, c Call) (k *child, err error) {
 	}
 	k.cmd = exec.CommandContext(ctx, target, c.Verb)
 	k.cmd.Args[0] = p.name
-	k.cmd.Env = environment(c.Env)
+	k.cmd.Env = c.environment(ctx)
 	k.cmd.Dir = filepath.VolumeName(p.path) + string(filepath.Separator)
 	k.cmd.Stdout, k.cmd.Stderr = &k.stdout, &k.stderr
 	k.cmd.WaitDelay = lingering
