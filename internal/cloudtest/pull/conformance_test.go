@@ -21,7 +21,7 @@ var upstreamCases = []string{"O7", "P3", "P7", "V4", "T1", "T3", "T4"}
 func TestConformanceWithServices(t *testing.T) {
 	t.Parallel()
 	for typ, start := range map[string]func(*testing.T) conformance.Upstream{"gcr": startGoogle, "acr": startAzure} {
-		host := map[string]string{"gcr": artifact, "acr": acr}[typ]
+		host := map[string]string{"gcr": artifact, "acr": myreg}[typ]
 		for _, id := range upstreamCases {
 			t.Run(typ+" "+id, func(t *testing.T) {
 				t.Parallel()
@@ -56,13 +56,13 @@ func startGoogle(t *testing.T) conformance.Upstream {
 
 func startAzure(t *testing.T) conformance.Upstream {
 	proxy, cloud := cloudtest.NewProxy(t), azure.New(t)
-	cloud.Join(proxy, acr)
+	cloud.Join(proxy, myreg)
 	app := cloud.AddApplication(azure.Public, tenant, client)
 	cloud.SetSecret(app, secret)
-	cloud.Grant(acr, app)
+	cloud.Grant(myreg, app)
 	return upstream{
 		append(proxy.Environ(), "AZURE_TENANT_ID="+tenant, "AZURE_CLIENT_ID="+client, "AZURE_CLIENT_SECRET="+secret), cloud.Total,
-		func(f cloudtest.Fault) { cloud.Order(acr, f) }, cloud.SetLifetime,
+		func(f cloudtest.Fault) { cloud.Order(myreg, f) }, cloud.SetLifetime,
 	}
 }
 

@@ -28,7 +28,7 @@ const lookalike = "us-docker.pkg.dev.example.com"
 
 // names are the hosts on the island.
 var names = []string{
-	artifact, "gcr.io", acr, lookalike, google.OAuth2, google.STS, google.IAMCredentials, google.Metadata,
+	artifact, "gcr.io", myreg, lookalike, google.OAuth2, google.STS, google.IAMCredentials, google.Metadata,
 	azure.Public, azure.China, azure.Government,
 }
 
@@ -44,7 +44,7 @@ func newWorld(t *testing.T, isle *island.Island) *world {
 	t.Helper()
 	w := &world{google: google.New(t), azure: azure.New(t), registries: map[string]*registrytest.Registry{}}
 	w.app = w.azure.AddApplication(azure.Public, tenant, client)
-	w.azure.Grant(acr, w.app)
+	w.azure.Grant(myreg, w.app)
 	for name, handler := range w.google.Handlers() {
 		if name != google.Metadata {
 			serve(t, name+":443", isle, handler)
@@ -58,13 +58,13 @@ func newWorld(t *testing.T, isle *island.Island) *world {
 		return ok && user == "oauth2accesstoken"
 	}
 	byAzure := func(user, password string) bool {
-		_, ok := w.azure.Principal(acr, password)
+		_, ok := w.azure.Principal(myreg, password)
 		return ok && user == "00000000-0000-0000-0000-000000000000"
 	}
-	for host, verify := range map[string]func(user, password string) bool{artifact: byGoogle, "gcr.io": byGoogle, acr: byAzure, lookalike: byGoogle} {
+	for host, verify := range map[string]func(user, password string) bool{artifact: byGoogle, "gcr.io": byGoogle, myreg: byAzure, lookalike: byGoogle} {
 		o := registrytest.Options{Auth: registrytest.Bearer, Listen: []string{host + ":443"}, TLS: isle.Authority.ServerConfig(), Verify: verify}
-		if host == acr {
-			o.Handle = map[string]http.Handler{"/oauth2/exchange": w.azure.Exchange(acr)}
+		if host == myreg {
+			o.Handle = map[string]http.Handler{"/oauth2/exchange": w.azure.Exchange(myreg)}
 		}
 		o.Accounts = map[string]string{"owner": "not-a-password-of-the-owner"} // who pushes
 		w.registries[host] = registrytest.Start(t, o)
@@ -143,10 +143,10 @@ func TestPullByRealNames(t *testing.T) {
 			island.Run(t, island.Config{Names: names, Environ: commands.Environ()}, func(t *testing.T, isle *island.Island) {
 				w := newWorld(t, isle)
 				w.azure.SetSecret(w.app, secret)
-				p := newPulling(t, c, map[string]string{artifact: "gcr", "gcr.io": "gcr", acr: "acr", lookalike: "gcr"},
+				p := newPulling(t, c, map[string]string{artifact: "gcr", "gcr.io": "gcr", myreg: "acr", lookalike: "gcr"},
 					"GCP_SERVICE_ACCOUNT_JSON="+w.google.ServiceAccount(t, puller, 0),
 					"AZURE_TENANT_ID="+tenant, "AZURE_CLIENT_ID="+client, "AZURE_CLIENT_SECRET="+secret)
-				for _, host := range []string{artifact, "gcr.io", acr, artifact, acr} {
+				for _, host := range []string{artifact, "gcr.io", myreg, artifact, myreg} {
 					if out, err := p.pull(t, host); err != nil {
 						t.Errorf("%s: %v: %s", host, err, out)
 					}
@@ -157,7 +157,7 @@ func TestPullByRealNames(t *testing.T) {
 				if n := w.google.Total(); n != 1 {
 					t.Errorf("Google was called %d times, want once", n)
 				}
-				if n := w.azure.Count(acr); n != 1 || w.azure.Count(azure.Public) != 1 {
+				if n := w.azure.Count(myreg); n != 1 || w.azure.Count(azure.Public) != 1 {
 					t.Errorf("Entra was called %d times and the registry %d times, want once", w.azure.Count(azure.Public), n)
 				}
 				if out, err := p.pull(t, lookalike); err == nil {
@@ -204,8 +204,8 @@ func TestMachineIdentities(t *testing.T) {
 			}
 			both.ServeHTTP(rw, r)
 		}))
-		p := newPulling(t, c, map[string]string{artifact: "gcr", acr: "acr"})
-		for _, host := range []string{artifact, acr} {
+		p := newPulling(t, c, map[string]string{artifact: "gcr", myreg: "acr"})
+		for _, host := range []string{artifact, myreg} {
 			if out, err := p.pull(t, host); err != nil || !authenticated(w.registries[host]) {
 				t.Errorf("%s: %v: %s", host, err, out)
 			}
@@ -236,7 +236,7 @@ func made(t *testing.T, path, text string) {
 func TestSilentNetwork(t *testing.T) {
 	commands.Folder(t)
 	island.Run(t, island.Config{Silent: true, Environ: commands.Environ()}, func(t *testing.T, _ *island.Island) {
-		for typ, host := range map[string]string{"gcr": artifact, "acr": acr} {
+		for typ, host := range map[string]string{"gcr": artifact, "acr": myreg} {
 			p := newPerson(t, "BETA9_CREDENTIAL_TIMEOUT=1500ms")
 			for range 2 {
 				if _, err := p.get(typ, host); !helpers.IsNotFound(err) {
@@ -253,7 +253,7 @@ func TestSilentNetwork(t *testing.T) {
 			"gcr": {"GCP_SERVICE_ACCOUNT_JSON=" + cloud.ServiceAccount(t, puller, 0)},
 			"acr": {"AZURE_TENANT_ID=" + tenant, "AZURE_CLIENT_ID=" + client, "AZURE_CLIENT_SECRET=" + secret},
 		}
-		for typ, host := range map[string]string{"gcr": artifact, "acr": acr} {
+		for typ, host := range map[string]string{"gcr": artifact, "acr": myreg} {
 			_, err := newPerson(t, append(configured[typ], "BETA9_CREDENTIAL_TIMEOUT=700ms")...).get(typ, host)
 			if reason := helpers.ReasonOf(err); reason != helpers.Timeout && reason != helpers.Unreachable {
 				t.Errorf("%s, configured: got %v, want %s", typ, err, helpers.Timeout)
@@ -289,10 +289,10 @@ func TestServicesFail(t *testing.T) {
 		} {
 			w.google.Order(google.OAuth2, f.fault)
 			w.azure.Order(azure.Public, f.fault)
-			p := newPulling(t, c, map[string]string{artifact: "gcr", acr: "acr"}, "BETA9_CREDENTIAL_TIMEOUT=1s",
+			p := newPulling(t, c, map[string]string{artifact: "gcr", myreg: "acr"}, "BETA9_CREDENTIAL_TIMEOUT=1s",
 				"GCP_SERVICE_ACCOUNT_JSON="+w.google.ServiceAccount(t, puller, 0),
 				"AZURE_TENANT_ID="+tenant, "AZURE_CLIENT_ID="+client, "AZURE_CLIENT_SECRET="+secret)
-			for _, host := range []string{artifact, acr} {
+			for _, host := range []string{artifact, myreg} {
 				out, err := p.pull(t, host)
 				if err == nil || !strings.Contains(out, string(f.reason)+": ") || strings.Contains(out, "canary") || strings.Contains(out, secret) {
 					t.Errorf("%s, %s: got %v and %q, want the reason %s alone", host, name, err, out, f.reason)

@@ -23,7 +23,7 @@ func TestMain(m *testing.M) { os.Exit(commands.Main(m)) }
 const (
 	puller   = "puller@project.iam.gserviceaccount.com"
 	artifact = "us-docker.pkg.dev"
-	acr      = "myreg.azurecr.io"
+	myreg    = "myreg.azurecr.io"
 	tenant   = "11111111-2222-3333-4444-555555555555"
 	client   = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
 	secret   = "not~a.secret_of-the-application"
@@ -83,10 +83,10 @@ func newScenes(t *testing.T) (map[string]scene, *cloudtest.Proxy) {
 	proxy := cloudtest.NewProxy(t)
 	gcp, az := google.New(t), azure.New(t)
 	gcp.Join(proxy)
-	az.Join(proxy, acr)
+	az.Join(proxy, myreg)
 	app := az.AddApplication(azure.Public, tenant, client)
 	az.SetSecret(app, secret)
-	az.Grant(acr, app)
+	az.Grant(myreg, app)
 	key := filepath.Join(t.TempDir(), "key.json")
 	if err := os.WriteFile(key, []byte(gcp.ServiceAccount(t, puller, 0)), 0o600); err != nil {
 		t.Fatal(err)
@@ -101,9 +101,9 @@ func newScenes(t *testing.T) (map[string]scene, *cloudtest.Proxy) {
 		order: func(f cloudtest.Fault) { gcp.Order(google.OAuth2, f) },
 	}
 	inAzure := scene{
-		typ: "acr", host: acr, who: func(token string) (string, bool) { return az.Principal(acr, token) }, want: client,
-		calls: func() int { return az.Count(acr) },
-		order: func(f cloudtest.Fault) { az.Order(azure.Public, f); az.Order(acr, f) },
+		typ: "acr", host: myreg, who: func(token string) (string, bool) { return az.Principal(myreg, token) }, want: client,
+		calls: func() int { return az.Count(myreg) },
+		order: func(f cloudtest.Fault) { az.Order(azure.Public, f); az.Order(myreg, f) },
 	}
 	with := func(s scene, environ ...string) scene {
 		s.environ = append(proxy.Environ(), environ...)

@@ -133,8 +133,8 @@ func TestStore(t *testing.T) {
 		{"access token", "gcr", artifact, "oauth2accesstoken", "ya29.not-a-token", false, ""},
 		{"anything", "gcr", artifact, "somebody", "not-a-secret", false, ""},
 		{"federation", "gcr", artifact, "_json_key", `{"type":"external_account","credential_source":{"file":"/dev/zero"}}`, false, ""},
-		{"token pair", "acr", acr, "puller", "not-a-secret", true, "puller"},
-		{"opaque token", "acr", acr, "00000000-0000-0000-0000-000000000000", "not-a-token", false, ""},
+		{"token pair", "acr", myreg, "puller", "not-a-secret", true, "puller"},
+		{"opaque token", "acr", myreg, "00000000-0000-0000-0000-000000000000", "not-a-token", false, ""},
 	} {
 		t.Run(c.typ+" "+c.name, func(t *testing.T) {
 			p := newPerson(t, append(proxy.Environ(), "BETA9_CREDENTIAL_AMBIENT=off")...)
@@ -203,7 +203,7 @@ func TestDebug(t *testing.T) {
 			"debug: GOOGLE_APPLICATION_CREDENTIALS: it is not set", "debug: application default credentials: there is no ", "debug: metadata server: ",
 		}},
 		"acr": {scenes["workload identity"], []string{
-			"debug: login: nothing is stored for " + acr, "debug: environment: no key of acr is set for " + acr,
+			"debug: login: nothing is stored for " + myreg, "debug: environment: no key of acr is set for " + myreg,
 			"debug: AZURE_FEDERATED_TOKEN_FILE: it is not set", "debug: IDENTITY_ENDPOINT: it is not set", "debug: instance metadata: ",
 		}},
 	} {
