@@ -69,7 +69,9 @@ func (s *Store) Find(ctx context.Context, workspace, id string, r helpers.Regist
 	if err != nil {
 		return secrets.Secret{}, err
 	}
-	return s.open(ctx, chosen, again)
+	found, err := s.open(ctx, chosen, again)
+	found.Workspace = image.Workspace
+	return found, err
 }
 
 func (s *Store) candidates(ctx context.Context, workspace, id string, r helpers.Registry) ([]found, error) {

@@ -3,6 +3,7 @@ package beta9
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -20,6 +21,12 @@ func (s *Store) Attach(ctx context.Context, image secrets.Image, with ...secrets
 		return err
 	}
 	image.Workspace = workspace
+	with = slices.Clone(with)
+	for i := range with {
+		if with[i].Workspace, err = checkWorkspace(with[i].Workspace); err != nil {
+			return err
+		}
+	}
 	return s.transaction(ctx, image, func(tx pgx.Tx) error { return s.attach(ctx, tx, image, with) })
 }
 

@@ -119,16 +119,18 @@ func (s *Store) Get(ctx context.Context, workspace, name string) (secrets.Secret
 	if err := secrets.CheckKey(workspace, name); err != nil {
 		return secrets.Secret{}, err
 	}
-	workspace, err := checkWorkspace(workspace)
+	id, err := checkWorkspace(workspace)
 	if err != nil {
 		return secrets.Secret{}, err
 	}
-	read := func() (row, error) { return s.read(ctx, workspace, name) }
+	read := func() (row, error) { return s.read(ctx, id, name) }
 	r, err := read()
 	if err != nil {
 		return secrets.Secret{}, err
 	}
-	return s.open(ctx, r, read)
+	found, err := s.open(ctx, r, read)
+	found.Workspace = workspace
+	return found, err
 }
 
 func (s *Store) read(ctx context.Context, workspace, name string) (row, error) {
@@ -148,17 +150,17 @@ func (s *Store) read(ctx context.Context, workspace, name string) (row, error) {
 
 // List returns the secrets for registries; see [secrets.Store].
 func (s *Store) List(ctx context.Context, workspace string) ([]secrets.Secret, error) {
-	workspace, err := checkWorkspace(workspace)
+	id, err := checkWorkspace(workspace)
 	if err != nil {
 		return nil, err
 	}
 	found, err := s.pool.Query(ctx, `SELECT `+columns+` FROM `+tables+`
-WHERE w.external_id = $1 AND (s.name LIKE 'oci-creds-%' OR s.name LIKE 'oci-registry-%') ORDER BY s.name COLLATE "C"`, workspace)
+WHERE w.external_id = $1 AND (s.name LIKE 'oci-creds-%' OR s.name LIKE 'oci-registry-%') ORDER BY s.name COLLATE "C"`, id)
 	if err != nil {
 		return nil, unavailable(whole{}, err)
 	}
 	all, err := pgx.CollectRows(found, func(one pgx.CollectableRow) (row, error) {
-		r := row{place: secrets.Place{Workspace: workspace}}
+		r := row{place: secrets.Place{Workspace: id}}
 		return r, one.Scan(r.targets()...)
 	})
 	if err != nil {
@@ -167,9 +169,10 @@ WHERE w.external_id = $1 AND (s.name LIKE 'oci-creds-%' OR s.name LIKE 'oci-regi
 	var list []secrets.Secret
 	var broken []error
 	for _, r := range all {
-		one, err := s.open(ctx, r, func() (row, error) { return s.read(ctx, workspace, r.place.Name) })
+		one, err := s.open(ctx, r, func() (row, error) { return s.read(ctx, id, r.place.Name) })
 		switch {
 		case err == nil:
+			one.Workspace = workspace
 			list = append(list, one)
 		case errors.Is(err, secrets.ErrSealed):
 			broken = append(broken, err)

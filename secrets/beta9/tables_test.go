@@ -91,13 +91,28 @@ func TestOthersInTheTable(t *testing.T) {
 	if _, err := s.Put(ctx, github(t, "x", "")); err != nil {
 		t.Errorf("storing it again: %v", err)
 	}
+	// The same where there was a secret once: it can be removed as what it was read as.
+	if err := s.Delete(ctx, workspace, "oci-creds-0fd460f0568e29c1", 1); err != nil {
+		t.Fatal(err)
+	}
+	fill(t, address, "oci-creds-0fd460f0568e29c1", knownAnswer)
+	planted, err := s.Get(ctx, workspace, "oci-creds-0fd460f0568e29c1")
+	if !errors.Is(err, secrets.ErrSealed) {
+		t.Errorf("a secret in the place of one that was deleted: %v", err)
+	}
+	if err := s.Delete(ctx, workspace, planted.Name, planted.Version); err != nil {
+		t.Errorf("removing it: %v", err)
+	}
+	if _, err := s.Put(ctx, github(t, "x", "")); err != nil {
+		t.Errorf("storing it anew: %v", err)
+	}
 	// Beta9 deletes a secret behind the store's back.
 	execute(t, address, `DELETE FROM workspace_secret`)
 	if _, err := s.Get(ctx, workspace, "oci-creds-0fd460f0568e29c1"); !helpers.IsNotFound(err) {
 		t.Errorf("a secret that Beta9 deleted: %v", err)
 	}
 	again, err := s.Put(ctx, github(t, "y", ""))
-	if err != nil || again.Version != 2 {
+	if err != nil || again.Version != 5 {
 		t.Errorf("version %d, %v", again.Version, err)
 	}
 }
@@ -122,6 +137,22 @@ func TestWorkspacesOfBeta9(t *testing.T) {
 	}
 	if _, err := s.Get(ctx, workspace, upper.Name); err != nil {
 		t.Errorf("the same in small letters: %v", err)
+	}
+	i := secrets.Image{Workspace: upper.Workspace, ID: image}
+	ref, err := helpers.ParseReference("ghcr.io/acme/app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.References = append(i.References, ref)
+	next, err := s.Get(ctx, upper.Workspace, upper.Name)
+	if err != nil || next.Workspace != upper.Workspace {
+		t.Errorf("asked for in capitals, it is of workspace %s, %v", next.Workspace, err)
+	}
+	if err := s.Attach(ctx, i, next); err != nil {
+		t.Errorf("attaching in capitals: %v", err)
+	}
+	if m, err := secrets.NewSource(s, upper.Workspace, image).Material(ctx, ref.Registry()); err != nil || m.Value("GITHUB_TOKEN") != "x" {
+		t.Errorf("the source of a workspace in capitals: %v", err)
 	}
 	for _, key := range []string{"NULL", "''", "'sk_AAEC'", "'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8='"} {
 		execute(t, address, `UPDATE workspace SET signing_key = `+key)

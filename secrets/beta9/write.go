@@ -17,6 +17,7 @@ func (s *Store) Put(ctx context.Context, secret secrets.Secret) (written secrets
 		written, err = s.put(ctx, tx, secret)
 		return err
 	})
+	written.Workspace = secret.Workspace
 	return written, err
 }
 
@@ -164,7 +165,7 @@ func (s *Store) Delete(ctx context.Context, workspace, name string, version int6
 	return s.transaction(ctx, r.place, func(tx pgx.Tx) error {
 		var id int
 		var now int64
-		err := tx.QueryRow(ctx, `SELECT w.id, coalesce(c.version, 0) FROM workspace w JOIN cred_beta9_secret c ON c.workspace_id = w.id
+		err := tx.QueryRow(ctx, `SELECT w.id, CASE WHEN c.mac IS NULL THEN 0 ELSE c.version END FROM workspace w JOIN cred_beta9_secret c ON c.workspace_id = w.id
 WHERE w.external_id = $1 AND c.name = $2 FOR UPDATE OF c`, workspace, name).Scan(&id, &now)
 		if errors.Is(err, pgx.ErrNoRows) {
 			err = tx.QueryRow(ctx, `SELECT id FROM workspace WHERE external_id = $1`, workspace).Scan(&id)
