@@ -47,6 +47,9 @@ func (t *attachment) ask(ctx context.Context, ref helpers.Reference, s secrets.S
 		return err
 	}
 	defer p.Close()
+	if found, err := p.Preflight(ctx, ref.String()); err != nil {
+		return t.app.explain(ctx, ref.Registry(), found.Type, s.Material, err)
+	}
 	_, err = question{ref: ref, typ: s.Material.Type()}.withCredential(ctx, p)
 	return err
 }

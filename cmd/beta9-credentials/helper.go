@@ -30,6 +30,12 @@ func (a *app) call(ctx context.Context, t helpers.Type, verb string, stdin []byt
 }
 
 func (a *app) run(ctx context.Context, t helpers.Type, verb string, stdin []byte, env ...string) (execute.Result, error) {
+	return a.start(ctx, t, execute.Call{
+		Type: t.Name, Verb: verb, Stdin: stdin, Env: append(append([]string(nil), a.environ...), env...),
+	})
+}
+
+func (a *app) start(ctx context.Context, t helpers.Type, call execute.Call) (execute.Result, error) {
 	path, err := a.folder()
 	if err != nil {
 		return execute.Result{}, err
@@ -38,9 +44,7 @@ func (a *app) run(ctx context.Context, t helpers.Type, verb string, stdin []byte
 	if err != nil {
 		return execute.Result{}, execute.Failure(err)
 	}
-	result, err := folder.Run(ctx, execute.Call{
-		Type: t.Name, Verb: verb, Stdin: stdin, Env: append(append([]string(nil), a.environ...), env...),
-	})
+	result, err := folder.Run(ctx, call)
 	if err != nil {
 		return result, execute.Failure(err)
 	}

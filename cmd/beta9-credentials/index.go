@@ -39,12 +39,12 @@ credential.
   beta9-credentials index --material secret.json registry.example.com/acme/app@sha256:... app.clip`,
 		Args: exactly(2, "an image and the file to write"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			p, err := a.provider(material)
+			w, err := a.worker(material)
 			if err != nil {
 				return err
 			}
-			defer p.Close()
-			made, err := a.index(cmd.Context(), p, args[0], args[1])
+			defer w.Close()
+			made, err := a.index(cmd.Context(), w, args[0], args[1])
 			if err != nil {
 				return err
 			}
@@ -65,12 +65,12 @@ type indexed struct {
 func (i indexed) String() string { return fmt.Sprintf("%d files in %d layers", i.files, i.layers) }
 
 // index writes the index of an image to a file, whole or not at all.
-func (a *app) index(ctx context.Context, p *provider.Provider, reference, file string) (indexed, error) {
+func (a *app) index(ctx context.Context, w worker, reference, file string) (indexed, error) {
 	ref, err := helpers.ParseReference(reference)
 	if err != nil {
 		return indexed{}, usageError("%q: %w", reference, err)
 	}
-	found, err := p.Preflight(ctx, ref.String())
+	found, err := w.Preflight(ctx, ref.String())
 	if err != nil {
 		return indexed{}, err
 	}
@@ -83,7 +83,7 @@ func (a *app) index(ctx context.Context, p *provider.Provider, reference, file s
 	}
 	temp.Close()
 	defer os.Remove(temp.Name()) // what has become the file is no longer there
-	if err := a.indexTo(ctx, p, ref, temp.Name()); err != nil {
+	if err := a.indexTo(ctx, w.Provider, ref, temp.Name()); err != nil {
 		q := question{ref: ref, typ: found.Type, anonymous: found.Outcome == provider.None}
 		return indexed{}, q.blame(ctx, err)
 	}

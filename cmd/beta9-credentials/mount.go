@@ -69,11 +69,11 @@ removes what it has made. It needs /dev/fuse and fusermount3.
 
 // run mounts the image and serves it until it is unmounted or the context ends.
 func (m *mount) run(ctx context.Context) (err error) {
-	p, err := m.app.provider(m.material)
+	w, err := m.app.worker(m.material)
 	if err != nil {
 		return err
 	}
-	defer p.Close()
+	defer w.Close()
 	made, err := m.makeFolder()
 	if err != nil {
 		return err
@@ -87,7 +87,7 @@ func (m *mount) run(ctx context.Context) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(temp)) }()
 	archive := filepath.Join(temp, "index")
-	what, err := m.app.index(ctx, p, m.reference, archive)
+	what, err := m.app.index(ctx, w, m.reference, archive)
 	if err != nil {
 		return err
 	}
@@ -95,7 +95,7 @@ func (m *mount) run(ctx context.Context) (err error) {
 	if cache == "" {
 		cache = filepath.Join(temp, "layers")
 	}
-	return m.serve(ctx, p, what, archive, cache)
+	return m.serve(ctx, w.Provider, what, archive, cache)
 }
 
 // makeFolder sees to it that there is an empty folder, and tells whether it was made.

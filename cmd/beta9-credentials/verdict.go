@@ -70,12 +70,12 @@ Of several the first in the order 1, 5, 4, 3 counts.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			p, err := a.provider(material)
+			w, err := a.worker(material)
 			if err != nil {
 				return err
 			}
-			defer p.Close()
-			verdicts, err := judge(cmd.Context(), p, args)
+			defer w.Close()
+			verdicts, err := judge(cmd.Context(), w, args)
 			if err != nil {
 				return err
 			}
@@ -96,7 +96,7 @@ Of several the first in the order 1, 5, 4, 3 counts.`,
 }
 
 // judge asks for all the images, several at once, and returns the verdicts in the order of the references.
-func judge(ctx context.Context, p *provider.Provider, references []string) ([]verdict, error) {
+func judge(ctx context.Context, w worker, references []string) ([]verdict, error) {
 	parsed := make([]helpers.Reference, len(references))
 	for i, s := range references {
 		ref, err := helpers.ParseReference(s)
@@ -112,7 +112,7 @@ func judge(ctx context.Context, p *provider.Provider, references []string) ([]ve
 		wait.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			verdicts[i] = verdictOn(ctx, p, ref)
+			verdicts[i] = verdictOn(ctx, w, ref)
 		})
 	}
 	wait.Wait()
@@ -123,10 +123,10 @@ func judge(ctx context.Context, p *provider.Provider, references []string) ([]ve
 }
 
 // verdictOn looks the credential of an image up and asks the registry.
-func verdictOn(ctx context.Context, p *provider.Provider, ref helpers.Reference) verdict {
+func verdictOn(ctx context.Context, w worker, ref helpers.Reference) verdict {
 	ctx, cancel := context.WithTimeout(ctx, checkDeadline)
 	defer cancel()
-	found, err := p.Preflight(ctx, ref.String())
+	found, err := w.Preflight(ctx, ref.String())
 	v := verdict{Reference: ref.String(), Registry: ref.Registry().Identity(), Type: found.Type, Credential: found.Outcome, Source: found.Source}
 	if err != nil {
 		v.blame(err)
@@ -137,7 +137,7 @@ func verdictOn(ctx context.Context, p *provider.Provider, ref helpers.Reference)
 	}
 	q := question{ref: ref, typ: found.Type}
 	if found.Outcome == provider.Have {
-		v.Answer, err = q.withCredential(ctx, p)
+		v.Answer, err = q.withCredential(ctx, w.Provider)
 	} else {
 		v.Answer, err = q.ask(ctx, authn.Anonymous)
 		v.Public = v.Answer == accepted
