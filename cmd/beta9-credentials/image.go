@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -41,7 +42,8 @@ func newImageAttachCommand(a *app, flag *storeFlag) *cobra.Command {
 environment holds what the registry needs, and stores it as a secret of the workspace;
 then it attaches the references to the image, all or nothing. A registry for which the
 environment holds nothing keeps the secret that is stored for it. When no reference has
-a secret, the image is public as far as can be told, and nothing is done.
+a secret, the image is public as far as can be told, and nothing is done. What is printed
+for a reference is whether its secret was stored, changed or kept, or that it is public.
 
 With --check it first asks each registry whether it accepts the credential for the
 image, and does nothing when one does not.`,
@@ -103,6 +105,8 @@ type attachment struct {
 	image     secrets.Image
 	// references are those of the image with what was found for each.
 	references []referenceView
+	// written are the secrets that were stored or changed.
+	written []secrets.Secret
 }
 
 // A referenceView is what was done for a reference. Its JSON is part of the command's interface.
@@ -149,6 +153,7 @@ func (t *attachment) attach(ctx context.Context, check bool) error {
 				return err
 			}
 		}
+		t.written = next
 		err = t.store.Attach(ctx, t.image, next...)
 		if !errors.Is(err, secrets.ErrConflict) || attempt == attempts {
 			return err
@@ -222,6 +227,11 @@ func (t *attachment) plan(stored map[string]secrets.Secret) (next []secrets.Secr
 }
 
 func (t *attachment) print(asJSON bool) error {
+	for _, s := range t.written {
+		if !slices.ContainsFunc(t.references, func(r referenceView) bool { return r.Secret == s.Name }) {
+			t.app.hint("what the environment holds for " + s.Registry().String() + " was stored as well, and is not used here: each reference has a secret of a longer scope")
+		}
+	}
 	if asJSON {
 		return t.app.printJSON(t.references)
 	}
@@ -238,6 +248,7 @@ func newImageShowCommand(a *app, flag *storeFlag) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "show --workspace W IMAGE",
 		Short:   "Show the references of an image and the secrets that serve them",
+		Long:    "show tells for each reference of an image which secret serves it now: kept stands for one that\nis stored, and public for none.",
 		Example: "  beta9-credentials image show --workspace w1 3f2a9c1e",
 		Args:    exactly(1, "one image"),
 		RunE: func(cmd *cobra.Command, args []string) error {
