@@ -42,3 +42,39 @@ func TestFullDisk(t *testing.T) {
 	free()
 	put(t, s, "quay.io", "later")
 }
+
+// TestDisksThatCannotBeWritten has processes begin while the disk is full, and while it is read-only.
+func TestDisksThatCannotBeWritten(t *testing.T) {
+	folder := filetest.SmallDisk(t)
+	path, k := filepath.Join(folder, "secrets.db"), ring(t)
+	open := func() *sqlite.Store {
+		s, err := sqlite.Open(t.Context(), path, k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	s := open()
+	kept := put(t, s, "ghcr.io", "kept")
+	s.Close()
+	try := func(how string) {
+		s := open()
+		defer s.Close()
+		if got, err := s.Get(t.Context(), "w", kept.Name); err != nil || got.Material.Value("GITHUB_TOKEN") != "kept" {
+			t.Errorf("reading from a disk that is %s: %v", how, err)
+		}
+		_, err := s.Put(t.Context(), secret(t, "quay.io", strings.Repeat("x", 1<<16)))
+		if !errors.Is(err, secrets.ErrUnavailable) || helpers.HintOf(err) == "" {
+			t.Errorf("writing to a disk that is %s: %v, hint %q", how, err, helpers.HintOf(err))
+		}
+	}
+	free := filetest.Fill(t, folder)
+	try("full")
+	try("full still")
+	free()
+	s = open()
+	put(t, s, "quay.io", "later")
+	s.Close()
+	filetest.ReadOnly(t, folder)
+	try("read-only")
+}

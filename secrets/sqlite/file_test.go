@@ -105,7 +105,31 @@ func TestFilesThatAreRefused(t *testing.T) {
 		if err := os.Symlink(path("elsewhere"), path("link")); err != nil {
 			t.Fatal(err)
 		}
-		cases["link"], cases["open"] = helpers.BadRequest, helpers.BadRequest
+		write("empty", "", 0o600)
+		if err := os.Link(path("empty"), path("empty, second name")); err != nil {
+			t.Fatal(err)
+		}
+		// SQLite would write to what lies beside the store.
+		for _, suffix := range []string{"-wal", "-shm", "-journal"} {
+			if err := os.Symlink(path("elsewhere"), path("linked"+suffix+suffix)); err != nil {
+				t.Fatal(err)
+			}
+			write("loose"+suffix+suffix, "", 0o666)
+			if err := os.Chmod(path("loose"+suffix+suffix), 0o666); err != nil {
+				t.Fatal(err)
+			}
+			cases["linked"+suffix], cases["loose"+suffix] = helpers.BadRequest, helpers.BadRequest
+		}
+		if os.Geteuid() == 0 {
+			write("foreign", "", 0o600)
+			if err := os.Chown(path("foreign"), 65534, 65534); err != nil {
+				t.Fatal(err)
+			}
+			cases["foreign"] = helpers.BadRequest
+		}
+		for _, name := range []string{"link", "open", "empty", "empty, second name"} {
+			cases[name] = helpers.BadRequest
+		}
 	}
 	for name, want := range cases {
 		_, err := sqlite.Open(t.Context(), path(name), ring(t))

@@ -5,6 +5,7 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"embed"
 	"errors"
 	"io/fs"
@@ -94,6 +95,29 @@ func busy(err error) bool {
 	return ok && failed.Code()&0xff == sqlite3.SQLITE_BUSY
 }
 
+// A connector makes connections that leave the two files beside the store in their place when the last one closes. SQLite
+// cannot read a store without them, and could not make them on a disk that is full or read-only.
+type connector struct {
+	driver sqlite.Driver
+	name   string
+}
+
+// Connect opens a connection.
+func (c *connector) Connect(context.Context) (driver.Conn, error) {
+	conn, err := c.driver.Open(c.name)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := conn.(sqlite.FileControl).FileControlPersistWAL("main", 1); err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return conn, nil
+}
+
+// Driver returns the driver.
+func (c *connector) Driver() driver.Driver { return &c.driver }
+
 type file string
 
 func (f file) String() string { return "the store " + string(f) }
@@ -111,31 +135,41 @@ func open(path string) (*sql.DB, error) {
 		slashed = "/" + slashed
 	}
 	name := url.URL{Scheme: "file", Path: slashed, RawQuery: settings.Encode()}
-	db, err := sql.Open("sqlite", name.String())
-	if err != nil {
-		return nil, secrets.Unavailable(file(path), err, "")
-	}
+	db := sql.OpenDB(&connector{name: name.String()})
 	db.SetMaxOpenConns(maxConnections)
 	db.SetMaxIdleConns(maxConnections)
 	return db, nil
 }
 
 // claim makes the file when it is not there, so that it is nobody else's from the first byte on: SQLite gives the files
-// that it puts beside it the same mode.
+// that it puts beside it the same mode. None of them may be one that somebody else put there.
 func claim(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err == nil {
-		return f.Close()
+		err = errors.Join(f.Chmod(0o600), f.Close()) // a umask can take the owner's access away, too
 	}
-	if !errors.Is(err, fs.ErrExist) {
+	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return secrets.Unavailable(file(path), err, "see that the folder is there and that you may write into it")
 	}
+	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
+		if err := trust(path + suffix); err != nil && (suffix == "" || !errors.Is(err, fs.ErrNotExist)) {
+			return err
+		}
+	}
+	return nil
+}
+
+// trust says why a file cannot be trusted.
+func trust(path string) error {
 	info, err := os.Lstat(path)
 	switch {
 	case err != nil:
 		return secrets.Unavailable(file(path), err, "")
 	case !info.Mode().IsRegular():
 		return helpers.Fail(helpers.BadRequest, file(path).String()+" is not a regular file", "name the file itself, not a link to it")
+	case planted(info):
+		return helpers.Fail(helpers.BadRequest, file(path).String()+" belongs to somebody else, or has a second name",
+			"keep the store in a folder of your own, and see who put the file there")
 	case loose(info):
 		return helpers.Fail(helpers.BadRequest, file(path).String()+" is open to other users", "chmod go-rwx "+path)
 	}
