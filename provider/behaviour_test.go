@@ -109,7 +109,7 @@ func honest(serverURL, folder string) int {
 		if err != nil {
 			return say("bad_material: material\n", 1)
 		}
-		username, secret = m.Value("USERNAME"), m.Value("PASSWORD")+m.Value("DOCKERHUB_PASSWORD")
+		username, secret = m.Value("USERNAME"), m.Value("PASSWORD")+m.Value("DOCKERHUB_PASSWORD")+m.Value("AWS_SECRET_ACCESS_KEY")
 		if seen(secret) {
 			return say("internal: the secret is to be seen in /proc\n", 1)
 		}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -318,6 +319,55 @@ func TestSuccessorThatFailsIsAskedForOnce(t *testing.T) {
 		t.Errorf("an expired credential and nothing to take its place: %v", err)
 	}
 	f.wantRuns(3)
+}
+
+// The trace hears of each answer from memory, have and none, with the registry that was asked for, and of no other.
+func TestTraceHearsHits(t *testing.T) {
+	t.Parallel()
+	f := newFolder(t, "honest")
+	c := newClock(f)
+	var mu sync.Mutex
+	var heard []string
+	p := f.provider(Options{
+		Source: Materials{material(t, here, "swordfish")}, Now: c.Now,
+		Trace: Trace{Hit: func(r helpers.Registry) {
+			mu.Lock()
+			defer mu.Unlock()
+			heard = append(heard, r.String())
+		}},
+	})
+	want := func(step string, hits ...string) {
+		t.Helper()
+		mu.Lock()
+		defer mu.Unlock()
+		if !slices.Equal(heard, hits) {
+			t.Errorf("%s: heard %q, want %q", step, heard, hits)
+		}
+		heard = nil
+	}
+	none := func() {
+		t.Helper()
+		if config, err := p.GetCredentials(t.Context(), "none.example.com", ""); err != nil || *config != (authn.AuthConfig{}) {
+			t.Error(err)
+		}
+	}
+	secretOf(t, p, here, "acme/app")
+	none()
+	want("the first time")
+	secretOf(t, p, here, "acme/app")
+	none()
+	want("the second time", here+"/acme/app", "none.example.com")
+	_, err := p.Token(t.Context(), registry(t, here+"/acme/app"))
+	must(t, err)
+	_, err = p.Preflight(t.Context(), here+"/acme/app:1")
+	must(t, err)
+	want("by the other ways to ask", here+"/acme/app", here+"/acme/app")
+	c.Advance(recheck)
+	secretOf(t, p, here, "acme/app") // the material is looked at again
+	want("after a while")
+	p.Invalidate(here)
+	secretOf(t, p, here, "acme/app")
+	want("after Invalidate")
 }
 
 func TestInvalidate(t *testing.T) {

@@ -22,12 +22,13 @@ type Provider struct {
 	folder     *execute.Folder
 	tenant     any // by whom turns are shared; nil under the policy Ambient
 
-	memory  memory
-	tokens  tokens
-	lookups flights[place, *answer]
-	runs    flights[key, token]
-	work    work
-	builds  sync.Map // *BuildEnvironment to nothing: those to be closed
+	memory   memory
+	tokens   tokens
+	refusing sync.Mutex
+	lookups  flights[place, *answer]
+	runs     flights[key, token]
+	work     work
+	builds   sync.Map // *BuildEnvironment to nothing: those to be closed
 }
 
 // New checks the options and makes a provider. The error is a [*helpers.Failure] that says which option, or which rule
@@ -136,9 +137,9 @@ func (p *Provider) answer(ctx context.Context, r helpers.Registry) *answer {
 	return p.look(ctx, at)
 }
 
-// Invalidate forgets what is known of a registry, in any spelling. Call it when the registry refused a credential: a
-// 401, or ECR's 403 for a token that has expired. The next look-up runs the helper, which then leaves its own cache
-// aside.
+// Invalidate forgets what is known of a registry, in any spelling. The next look-up runs the helper, which then leaves
+// its own cache aside. A caller that was refused by the registry calls [Provider.Refused], which knows when this is of
+// use.
 func (p *Provider) Invalidate(registry string) {
 	r, err := helpers.ParseServerURL(registry)
 	if err != nil {

@@ -56,6 +56,8 @@ type tokens struct {
 	// distrusted holds the registries whose credential was refused: the next run of a helper must not take it from the
 	// helper's own cache.
 	distrusted map[string]bool
+	// refused holds the hashes of the secrets that a registry has refused, see [Provider.Refused].
+	refused map[[sha256.Size]byte]bool
 	// generation counts the calls of drop. What was fetched before one is not kept after it.
 	generation int
 }
@@ -130,5 +132,5 @@ func (ts *tokens) drop(identity string) {
 func (ts *tokens) close() {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	ts.kept = nil
+	ts.kept, ts.refused = nil, nil
 }
