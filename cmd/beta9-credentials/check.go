@@ -24,10 +24,13 @@ func (t *attachment) check(ctx context.Context, resolved map[helpers.Reference]s
 			continue
 		}
 		show(done, len(resolved))
-		if err := t.ask(ctx, ref, s); err != nil {
-			return err
-		}
 		done++
+		if sum := s.Material.Fingerprint(); t.accepted[ref] != sum {
+			if err := t.ask(ctx, ref, s); err != nil {
+				return err
+			}
+			t.accepted[ref] = sum
+		}
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -42,8 +43,9 @@ func newImageAttachCommand(a *app, flag *storeFlag) *cobra.Command {
 environment holds what the registry needs, and stores it as a secret of the workspace;
 then it attaches the references to the image, all or nothing. A registry for which the
 environment holds nothing keeps the secret that is stored for it. When no reference has
-a secret, the image is public as far as can be told, and nothing is done. What is printed
-for a reference is whether its secret was stored, changed or kept, or that it is public.
+a secret, the image is public as far as can be told, and nothing is done; only what was
+attached to it before is replaced. What is printed for a reference is whether its secret
+was stored, changed or kept, or that it is public.
 
 With --check it first asks each registry whether it accepts the credential for the
 image, and does nothing when one does not.`,
@@ -60,7 +62,7 @@ image, and does nothing when one does not.`,
 			if err != nil {
 				return err
 			}
-			t := attachment{app: a, workspace: workspace, getenv: getenv}
+			t := attachment{app: a, workspace: workspace, getenv: getenv, accepted: make(map[helpers.Reference][sha256.Size]byte)}
 			if err := t.parse(args[0], args[1:]); err != nil {
 				return err
 			}
@@ -107,6 +109,10 @@ type attachment struct {
 	references []referenceView
 	// written are the secrets that were stored or changed.
 	written []secrets.Secret
+	// broken says of stored secrets, by name, why they do not open.
+	broken map[string]error
+	// accepted is the material that a registry accepted for a reference.
+	accepted map[helpers.Reference][sha256.Size]byte
 }
 
 // A referenceView is what was done for a reference. Its JSON is part of the command's interface.
@@ -124,7 +130,7 @@ func (t *attachment) parse(image string, references []string) error {
 	for _, text := range references {
 		ref, err := helpers.ParseReference(text)
 		if err != nil {
-			return usageError("%q: %w", text, err)
+			return usageError("%q: %w", withoutUser(text), err)
 		}
 		t.image.References = append(t.image.References, ref)
 	}
@@ -146,9 +152,15 @@ func (t *attachment) attach(ctx context.Context, check bool) error {
 			return err
 		}
 		if len(resolved) == 0 {
-			return nil
+			// What was attached before has to go, or the image would get more than it needs.
+			if _, err := t.store.Image(ctx, t.workspace, t.image.ID); err != nil {
+				if helpers.IsNotFound(err) {
+					return nil
+				}
+				return err
+			}
 		}
-		if check && attempt == 1 {
+		if check {
 			if err := t.check(ctx, resolved); err != nil {
 				return err
 			}
@@ -161,10 +173,11 @@ func (t *attachment) attach(ctx context.Context, check bool) error {
 	}
 }
 
-// stored returns the secrets that the workspace has, by name. One that does not open is as good as none, but for its
-// version.
+// stored returns the secrets that the workspace has, by name. One that does not open is there by its name and its version
+// alone: it can be replaced.
 func (t *attachment) stored(ctx context.Context) (map[string]secrets.Secret, error) {
 	byName := make(map[string]secrets.Secret)
+	t.broken = make(map[string]error)
 	for _, ref := range t.image.References {
 		for _, name := range secrets.Names(ref.Registry()) {
 			if _, ok := byName[name]; ok {
@@ -174,7 +187,9 @@ func (t *attachment) stored(ctx context.Context) (map[string]secrets.Secret, err
 			if helpers.IsNotFound(err) {
 				continue
 			}
-			if err != nil && !errors.Is(err, secrets.ErrSealed) {
+			if errors.Is(err, secrets.ErrSealed) {
+				t.broken[name] = err
+			} else if err != nil {
 				return nil, err
 			}
 			byName[name] = found
@@ -183,11 +198,13 @@ func (t *attachment) stored(ctx context.Context) (map[string]secrets.Secret, err
 	return byName, nil
 }
 
-// plan returns the secrets that have to be written, and for each reference that has one the secret that it will have.
+// plan returns the secrets that have to be written, and for each reference that has one the secret that it will have. The
+// error is [secrets.ErrSealed] when that is one that does not open.
 func (t *attachment) plan(stored map[string]secrets.Secret) (next []secrets.Secret, resolved map[helpers.Reference]secrets.Secret, err error) {
 	t.references = nil
 	resolved = make(map[helpers.Reference]secrets.Secret)
 	made := make(map[string]string) // by name: what happens to it
+	var broken []error
 	for _, ref := range t.image.References {
 		view := referenceView{Reference: ref.String(), Registry: ref.Registry().Identity(), State: "public"}
 		fresh, err := secrets.FromEnvironment(t.workspace, ref.String(), t.getenv)
@@ -218,12 +235,15 @@ func (t *attachment) plan(stored map[string]secrets.Secret) (next []secrets.Secr
 					view.State = made[name]
 				}
 				resolved[ref] = s
+				if s.Material.IsZero() {
+					broken = append(broken, t.broken[name])
+				}
 				break
 			}
 		}
 		t.references = append(t.references, view)
 	}
-	return next, resolved, nil
+	return next, resolved, errors.Join(broken...)
 }
 
 func (t *attachment) print(asJSON bool) error {
@@ -266,10 +286,10 @@ func newImageShowCommand(a *app, flag *storeFlag) *cobra.Command {
 				if err == nil {
 					_, _, err = t.plan(stored)
 				}
-				if err != nil {
+				if err != nil && !errors.Is(err, secrets.ErrSealed) {
 					return err
 				}
-				return t.print(asJSON)
+				return errors.Join(t.print(asJSON), err)
 			})
 		},
 	}

@@ -72,7 +72,12 @@ JSON on stdin: {"KEY":"VALUE",...}, or a whole secret as Beta9 has them. Which k
 registry needs follows from its host; when one is missing, put says which.`,
 		Example: `  beta9-credentials secret put --workspace w1 --registry ghcr.io/acme --env GITHUB_TOKEN
   beta9-credentials secret put --workspace w1 --registry registry.example.com < secret.json`,
-		Args: noArgs,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 { // which may be the secret itself
+				return usageError("%s takes no argument: name the variables that hold the values with --env, or write JSON to stdin", cmd.CommandPath())
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if registry == "" {
 				return usageError("%s needs a registry: add --registry HOST[/SCOPE]", cmd.CommandPath())
@@ -163,28 +168,38 @@ func (a *app) put(ctx context.Context, s workspaceStore, workspace string, m hel
 
 // find returns the secret of a registry, or of a name.
 func (a *app) find(ctx context.Context, s workspaceStore, workspace, text string) (secrets.Secret, error) {
-	name, err := secretName(text)
+	name, shown, err := secretName(text)
 	if err != nil {
 		return secrets.Secret{}, err
 	}
 	found, err := s.Get(ctx, workspace, name)
 	if helpers.IsNotFound(err) {
-		return found, withHint(&exitError{exitNone, fmt.Errorf("the workspace %s has no secret of %s", workspace, text)},
+		return found, withHint(&exitError{exitNone, fmt.Errorf("the workspace %s has no secret of %s", workspace, shown)},
 			"see what it has: beta9-credentials secret list --workspace "+workspace)
 	}
 	return found, err
 }
 
-// secretName returns the name of the secret that a person named by its registry, or by its name.
-func secretName(text string) (string, error) {
+// secretName returns the name of the secret that a person named by its registry, or by its name, and which of the two to
+// show.
+func secretName(text string) (name, shown string, err error) {
 	if strings.HasPrefix(text, secrets.NamePrefix) || strings.HasPrefix(text, beta9.OldPrefix) {
-		return text, nil
+		return text, text, nil
 	}
 	r, err := helpers.ParseServerURL(text)
 	if err != nil {
-		return "", usageError("%q is not a registry: %w", text, err)
+		return "", "", usageError("%q is not a registry: %w", withoutUser(text), err)
 	}
-	return secrets.Name(r, r.Scope()), checkScope(r, text)
+	return secrets.Name(r, r.Scope()), r.String(), checkScope(r, text)
+}
+
+// withoutUser returns what was typed without what may be a user and a password in front of the host.
+func withoutUser(text string) string {
+	i := strings.LastIndexByte(text, '@')
+	if i < 0 || strings.HasPrefix(text[i:], "@sha256:") || strings.HasPrefix(text[i:], "@sha512:") {
+		return text
+	}
+	return "..." + text[i:]
 }
 
 // checkScope refuses a registry whose scope cannot be one. Elsewhere such a path counts as none, but what is bound to

@@ -98,7 +98,7 @@ func checkAddress(address string) error {
 	if err != nil {
 		return usageError("the address that --store has is malformed: write it as postgres://user@host/database")
 	}
-	if _, set := u.User.Password(); u.Scheme != "sqlite" && (set || u.Query().Has("password")) {
+	if _, set := u.User.Password(); u.Scheme != "sqlite" && (set || u.Query().Has("password") || u.Query().Has("sslpassword")) {
 		return usageError("--store holds a password, which other users of this machine can see: set %s instead, or PGPASSWORD", storeVariable)
 	}
 	return nil
