@@ -1,6 +1,7 @@
 package beta9
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -93,7 +94,8 @@ func (s *Store) Rotate(ctx context.Context, progress func(done, total int)) erro
 }
 
 // begin makes the keyring's current key the one that everything is written with from then on; see vouch. A keyring
-// without the key that is in use is another store's: it would keep everybody else from writing.
+// without the key that is in use is another store's: it would keep everybody else from writing. Where nothing has a MAC
+// any more, nothing is lost with that key, and whoever has lost it begins anew.
 func (s *Store) begin(ctx context.Context) (to secrets.Key, err error) {
 	for {
 		if err := s.currentKey(ctx, s.pool); err != nil {
@@ -107,7 +109,9 @@ func (s *Store) begin(ctx context.Context) (to secrets.Key, err error) {
 		if ok, err := s.keyring.Has(ctx, from); err != nil {
 			return to, err
 		} else if !ok {
-			return to, rows.LackingKey(from)
+			if _, vouched, err := s.Keys(ctx); err != nil || len(vouched) > 0 {
+				return to, cmp.Or(err, rows.LackingKey(from))
+			}
 		}
 		to = s.keyring.Current()
 		done, err := s.pool.Exec(ctx, `UPDATE cred_beta9_key SET id = $1 WHERE id = $2`, to.ID(), from)

@@ -306,4 +306,18 @@ func testStrangeKeyring(t *testing.T, h Harness) {
 	}
 	must(s.Put(ctx, login(t, workspace, "quay.io", "y")))(t)
 	must(p.open(t).Put(ctx, login(t, workspace, "docker.io", "z")))(t)
+	// Whoever has lost the keyring removes what does not open, and begins anew.
+	anew := p.with(t, secrets.NewKeyring(newKey(t)))
+	for _, host := range []string{"ghcr.io", "quay.io", "docker.io"} {
+		found, err := anew.Get(ctx, workspace, secrets.Name(registry(t, host), ""))
+		if !errors.Is(err, secrets.ErrNoKey) {
+			t.Errorf("%s: %v", host, err)
+		}
+		do(t, anew.Delete(ctx, workspace, found.Name, found.Version))
+	}
+	do(t, anew.Rotate(ctx, nil))
+	must(anew.Put(ctx, login(t, workspace, "ghcr.io", "x")))(t)
+	if _, err := s.Put(ctx, login(t, workspace, "quay.io", "y")); !errors.Is(err, secrets.ErrNoKey) {
+		t.Errorf("the keyring that was lost writes: %v", err)
+	}
 }

@@ -1,6 +1,7 @@
 package rows
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -81,7 +82,8 @@ func (s *Store) Rotate(ctx context.Context, progress func(done, total int)) erro
 }
 
 // begin makes the keyring's current key the one that everything is written with from then on; see writeStatement. A
-// keyring without the key that is in use is another store's: it would keep everybody else from writing.
+// keyring without the key that is in use is another store's: it would keep everybody else from writing. Where nothing is
+// sealed any more, nothing is lost with that key, and whoever has lost it begins anew.
 func (s *Store) begin(ctx context.Context) (to secrets.Key, err error) {
 	for {
 		if err := s.currentKey(ctx, s.db); err != nil {
@@ -95,7 +97,9 @@ func (s *Store) begin(ctx context.Context) (to secrets.Key, err error) {
 		if ok, err := s.keyring.Has(ctx, from); err != nil {
 			return to, err
 		} else if !ok {
-			return to, LackingKey(from)
+			if _, sealed, err := s.Keys(ctx); err != nil || len(sealed) > 0 {
+				return to, cmp.Or(err, LackingKey(from))
+			}
 		}
 		to = s.keyring.Current()
 		done, err := s.db.ExecContext(ctx, `UPDATE cred_key SET id = $1 WHERE id = $2`, to.ID(), from)
