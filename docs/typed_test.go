@@ -26,6 +26,7 @@ type fixture struct {
 	environ   []string          // what the page says is set
 	before    string            // brings about what the page says is there
 	after     string            // checks what the page says is the outcome
+	databases bool              // the page speaks of databases
 	exits     map[string]int    // lines that end with another exit code than 0
 	elsewhere map[string]string // lines that are not run here, and who runs them
 }
@@ -47,11 +48,9 @@ var fixtures = map[string]fixture{
 		exits: map[string]int{"beta9-credentials status ghcr.io": 3},
 	},
 	"docs/operator.md": {
-		elsewhere: map[string]string{
-			"beta9-credentials key new --keys /etc/beta9/secrets.keys":                "TestDatabases of cmd/beta9-credentials",
-			"beta9-credentials migrate --store postgres://secrets@db.example/secrets": "TestDatabases of cmd/beta9-credentials",
-		},
-		after: "beta9-credentials key list | grep 'current, used for writing'",
+		databases: true,
+		before:    "mount -t tmpfs none /srv",
+		after:     "beta9-credentials key list | grep '1 .*current, used for writing'",
 	},
 	"docs/ci.md": {
 		environ: []string{"REGISTRY=registry.example.com", "REGISTRY_USERNAME=alice", "REGISTRY_PASSWORD=" + token},
@@ -83,7 +82,7 @@ func TestTyped(t *testing.T) {
 			t.Parallel()
 			folder := programs(t, p)
 			needs.Root(t) // elsewhere the folders above a helper belong to nobody that the island knows, and it is not run
-			island.Run(t, island.Config{Names: hosts, Environ: commands.Environ()}, func(t *testing.T, isle *island.Island) {
+			island.Run(t, island.Config{Names: append(slices.Clone(hosts), database), Environ: commands.Environ()}, func(t *testing.T, isle *island.Island) {
 				o := registrytest.Options{
 					TLS: isle.Authority.ServerConfig(), Auth: registrytest.Basic,
 					Accounts: map[string]string{"octocat": token, "alice": token, "$oauthtoken": token},
@@ -92,6 +91,9 @@ func TestTyped(t *testing.T) {
 					o.Listen = append(o.Listen, host+":443")
 				}
 				registrytest.Start(t, o).MustPush(t, "acme/app:1", registrytest.SmallImage(t))
+				if fixtures[p.name].databases {
+					serveDatabases(t)
+				}
 				newDesk(t, folder, fixtures[p.name]).read(t, p)
 			})
 		})
