@@ -34,7 +34,8 @@ type BuildEnvironment struct {
 // [BuildEnvironment.Close], with the context, or with the provider, whatever comes first. Under the policy Isolated the
 // Source is asked for the material at once, so that a build does not start without what it needs, and again each time a
 // helper asks. The clients of a build ask for a whole registry: when the images of one registry need different material,
-// the error says so. The error is a [*helpers.Failure].
+// the error says so. Nor does a build start whose helpers are missing or could have been replaced by somebody else. The
+// error is a [*helpers.Failure].
 func (p *Provider) BuildEnvironment(ctx context.Context, references ...string) (*BuildEnvironment, error) {
 	b := &BuildEnvironment{provider: p, granted: make(map[string]helpers.Registry), named: make(map[string]string)}
 	if err := b.grant(ctx, references); err != nil {
@@ -87,6 +88,11 @@ func (b *BuildEnvironment) grant(ctx context.Context, references []string) error
 					"use a credential that is good for all of them")
 			}
 			given[r.Identity()] = m
+		}
+		// The clients of the build execute the helper without a look at it, and one of the same name from elsewhere on
+		// PATH if there is none here.
+		if err := b.provider.folder.Check(t.Name); err != nil {
+			return execute.Failure(err)
 		}
 		b.granted[r.Identity()] = r
 		b.name(t, r, s)

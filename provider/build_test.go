@@ -277,6 +277,37 @@ func TestBuildEnvironmentRefuses(t *testing.T) {
 	empty(t, temp)
 }
 
+// The clients of a build find the helpers on PATH and look at nothing but the name.
+func TestBuildEnvironmentNeedsItsHelpers(t *testing.T) {
+	t.Parallel()
+	temp := shortTemp(t)
+	f := newFolder(t, "honest")
+	p := f.provider(Options{TempFolder: temp, Source: Materials{material(t, here, "swordfish")}})
+	generic := filepath.Join(f.path, helpers.ExecutablePrefix+"generic")
+	refused := func(what string) {
+		t.Helper()
+		b, err := p.BuildEnvironment(t.Context(), here+"/acme/app")
+		if err == nil {
+			b.Close()
+		}
+		if helpers.ReasonOf(err) != helpers.Internal || helpers.HintOf(err) == "" {
+			t.Errorf("%s: %v", what, err)
+		}
+		empty(t, temp)
+	}
+	must(t, os.Remove(generic))
+	refused("without the helper")
+	must(t, os.Symlink(program, generic))
+	refused("a link")
+	must(t, os.Remove(generic))
+	must(t, os.WriteFile(generic, nil, 0o755))
+	must(t, os.Chmod(generic, 0o777))
+	refused("writable by others")
+	b, err := p.BuildEnvironment(t.Context(), "mcr.microsoft.com/dotnet/runtime:9.0") // needs no helper
+	must(t, err)
+	must(t, b.Close())
+}
+
 func TestBuildEnvironmentEnds(t *testing.T) {
 	t.Parallel()
 	make := func(t *testing.T, ctx context.Context) (*Provider, *BuildEnvironment, string) {
@@ -333,6 +364,9 @@ func crash(temp string) {
 	}
 	folder := filepath.Join(temp, "helpers")
 	if err := os.Mkdir(folder, 0o700); err != nil {
+		panic(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, row.Executable()), nil, 0o700); err != nil {
 		panic(err)
 	}
 	p, err := New(Options{Folder: folder, Source: Materials{m}, TempFolder: temp})

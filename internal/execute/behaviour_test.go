@@ -37,6 +37,7 @@ func init() {
 		"bomb":     bomb,
 		"close":    closeEverything,
 		"deaf":     deaf,
+		"defect":   defect,
 		"dump":     dump,
 		"escape":   func() int { return leave(true) },
 		"flood":    flood,
@@ -52,6 +53,7 @@ func init() {
 		"parent":   parent,
 		"refuse":   refuse,
 		"silent":   func() int { return 0 },
+		"stop":     stop,
 		"suicide":  suicide,
 	}
 }
@@ -116,6 +118,28 @@ func hang() int {
 	conn := live("hang")
 	// The witness never answers, and the process is killed while it waits, or
 	// ends when the witness goes first.
+	_, _ = io.Copy(io.Discard, conn)
+	return 0
+}
+
+// defect leaves its own process group for that of the process that runs it, where
+// a signal to the group does not reach it.
+func defect() int {
+	group, err := syscall.Getpgid(os.Getppid())
+	if err == nil {
+		err = syscall.Setpgid(0, group)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 3
+	}
+	return hang()
+}
+
+// stop shows itself and stops, as a job does that wants the terminal.
+func stop() int {
+	conn := live("stop")
+	syscall.Kill(os.Getpid(), syscall.SIGSTOP)
 	_, _ = io.Copy(io.Discard, conn)
 	return 0
 }

@@ -195,6 +195,25 @@ func TestCancelWhileRunning(t *testing.T) {
 	child.gone()
 }
 
+// Neither does it help a helper to be where signals to its group do not go, or to
+// be stopped.
+func TestCancelWhatIsOutOfTheWay(t *testing.T) {
+	t.Parallel()
+	for _, behaviour := range []string{"defect", "stop"} {
+		t.Run(behaviour, func(t *testing.T) {
+			t.Parallel()
+			w := newWitness(t)
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			done := begin(ctx, behaving(t, Options{}), Call{Type: behaviour, Verb: "get", Env: w.env()})
+			child := w.next()
+			cancel()
+			checkError(t, (<-done).err, ErrCanceled)
+			child.gone()
+		})
+	}
+}
+
 func TestCancelWhileWaitingForATurn(t *testing.T) {
 	t.Parallel()
 	w := newWitness(t)

@@ -116,6 +116,19 @@ func (f *Folder) Run(ctx context.Context, c Call) (Result, error) {
 	return p.run(ctx, c, f.stdout)
 }
 
+// Check makes the checks of Run of the helper's place, owner and mode, for those
+// who leave it to somebody else to run it. The error is an [*Error].
+func (f *Folder) Check(typ string) error {
+	if !slices.Contains(f.types, typ) {
+		return &Error{Name: f.path, Kind: ErrName}
+	}
+	p, err := f.program(Prefix + typ)
+	if err != nil {
+		return err
+	}
+	return p.file.Close()
+}
+
 // program opens and checks the helper with this file name.
 func (f *Folder) program(name string) (*program, error) {
 	folder, err := resolve(f.path)

@@ -28,27 +28,24 @@ func newGroup(cmd *exec.Cmd) (*group, error) {
 // started has nothing to do: the child is in its group before it is executed.
 func (g *group) started() error { return nil }
 
-// kill kills the whole group at once. There is no gentler signal first: a
-// helper in trouble has had its own deadline to end by.
+// kill kills the whole group at once, and the leader wherever it went: it may
+// have joined another group. There is no gentler signal first: a helper in
+// trouble has had its own deadline to end by.
 func (g *group) kill() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.over {
 		return os.ErrProcessDone
 	}
-	return killGroup(g.cmd.Process.Pid)
+	killGroup(g.cmd.Process.Pid)
+	return g.cmd.Process.Kill()
 }
 
 // close has nothing to let go of.
 func (g *group) close() {}
 
-func killGroup(pid int) error {
-	err := syscall.Kill(-pid, syscall.SIGKILL)
-	if err == syscall.ESRCH {
-		return os.ErrProcessDone
-	}
-	return err
-}
+// killGroup kills a group, of which nobody may be left.
+func killGroup(pid int) { _ = syscall.Kill(-pid, syscall.SIGKILL) }
 
 // deathOf tells what killed a child, or nil when it ended by itself.
 func deathOf(state *os.ProcessState) error {

@@ -239,6 +239,22 @@ func TestTrust(t *testing.T) {
 	}
 }
 
+// TestCheck has the outcome of a run without one.
+func TestCheck(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	folder, err := OpenFolder(s.folder, Options{Types: []string{"answer", "absent"}})
+	s.must(err)
+	s.must(folder.Check("answer"))
+	checkError(t, folder.Check("absent"), ErrMissing)
+	checkError(t, folder.Check("other"), ErrName)
+	s.must(os.Chmod(s.helper, 0o777))
+	checkError(t, folder.Check("answer"), ErrUntrusted)
+	s.must(os.Chmod(s.helper, 0o755))
+	s.must(os.Chmod(s.folder, 0o777))
+	checkError(t, folder.Check("answer"), ErrUntrusted)
+}
+
 // TestSpoiledLater breaks the rules after the folder was opened.
 func TestSpoiledLater(t *testing.T) {
 	t.Parallel()

@@ -70,6 +70,9 @@ func misbehave() int {
 	if err != nil {
 		return 9
 	}
+	if string(behaviour) == "watched" {
+		return watch(filepath.Dir(self))
+	}
 	serverURL, err := io.ReadAll(os.Stdin)
 	if err != nil {
 		return 9
@@ -90,6 +93,20 @@ func misbehave() int {
 		fmt.Printf("%s{", serverURL)
 	}
 	return 0
+}
+
+// watch runs the real helper under strace. It is the main of this test binary as a helper that is watched.
+func watch(folder string) int {
+	to, err := os.ReadFile(filepath.Join(folder, "watched"))
+	if err != nil {
+		return 9
+	}
+	strace, helper, _ := strings.Cut(string(to), "\n")
+	// Everything that takes a path, and so whatever makes or changes a file.
+	args := []string{strace, "-f", "-qq", "-s", "256", "-e", "trace=%file", "-o", filepath.Join(folder, "trace"), helper}
+	err = syscall.Exec(strace, append(args, os.Args[1:]...), os.Environ())
+	os.Stderr.WriteString(err.Error())
+	return 9
 }
 
 // badHelpers makes a folder of helpers that misbehave.
