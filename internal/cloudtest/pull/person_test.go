@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -48,7 +49,14 @@ func newPerson(t *testing.T, environ ...string) *person {
 // run calls a helper and returns what it printed on both streams.
 func (p *person) run(typ, verb, stdin string, more ...string) (stdout, stderr string, ok bool) {
 	p.t.Helper()
-	cmd := exec.CommandContext(p.t.Context(), filepath.Join(commands.Folder(p.t), helpers.ExecutablePrefix+typ), verb)
+	return p.wrapped(nil, typ, verb, stdin, more...)
+}
+
+// wrapped calls a helper by another program.
+func (p *person) wrapped(by []string, typ, verb, stdin string, more ...string) (stdout, stderr string, ok bool) {
+	p.t.Helper()
+	args := append(slices.Clone(by), filepath.Join(commands.Folder(p.t), helpers.ExecutablePrefix+typ), verb)
+	cmd := exec.CommandContext(p.t.Context(), args[0], args[1:]...)
 	cmd.Env = append(append([]string(nil), p.environ...), more...)
 	cmd.Stdin = strings.NewReader(stdin)
 	var out, err bytes.Buffer

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -30,10 +31,10 @@ func each(t *testing.T, body func(t *testing.T, s scene, proxy *cloudtest.Proxy)
 
 // TestStampede shows that processes which start together make one call of a service that takes 100 ms.
 func TestStampede(t *testing.T) {
-	const processes, rounds = 64, 3
+	rounds := append([]int{64}, slices.Repeat([]int{20}, 20)...)
 	each(t, func(t *testing.T, s scene, _ *cloudtest.Proxy) {
 		s.order(cloudtest.Delay(100 * time.Millisecond))
-		for round := range rounds {
+		for round, processes := range rounds {
 			p := newPerson(t, s.environ...)
 			before := s.calls()
 			var all sync.WaitGroup

@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"maps"
-	"net"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -25,65 +23,15 @@ import (
 	"github.com/beam-cloud/docker-credential-beta9/internal/commands"
 )
 
-const (
-	amazon = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
-	// canary stands in everything that a service says.
-	canary = "not-a-secret-canary-0123456789"
-)
-
-// A failing is somebody with a credential for each of the three, and the services that are about to fail.
-type failing struct {
-	*person
-	proxy  *cloudtest.Proxy
-	amazon *aws.Cloud
-	google *google.Server
-	azure  *azure.Server
-	app    azure.Application
-}
-
-func newFailing(t *testing.T) *failing {
-	t.Helper()
-	f := &failing{proxy: cloudtest.NewProxy(t), amazon: aws.New(), google: google.New(t), azure: azure.New(t)}
-	f.amazon.Behind(f.proxy, "us-east-1")
-	f.google.Join(f.proxy)
-	f.azure.Join(f.proxy, myreg)
-	f.app = f.azure.AddApplication(azure.Public, tenant, client)
-	f.azure.SetSecret(f.app, secret)
-	f.azure.Grant(myreg, f.app)
-	f.person = newPerson(t, append(f.proxy.Environ(), "PATH="+os.Getenv("PATH"), "AWS_EC2_METADATA_DISABLED=true")...)
-	return f
-}
-
-func (f *failing) set(entries ...string) { f.environ = append(f.environ, entries...) }
-
-// usual gives the person what a type is usually used with.
-func (f *failing) usual(typ string) {
-	k := f.amazon.User("me")
-	f.set(map[string][]string{
-		"ecr": {"AWS_ACCESS_KEY_ID=" + k.ID, "AWS_SECRET_ACCESS_KEY=" + k.Secret},
-		"gcr": {"GCP_SERVICE_ACCOUNT_JSON=" + f.google.ServiceAccount(f.t, puller, 0)},
-		"acr": {"AZURE_TENANT_ID=" + tenant, "AZURE_CLIENT_ID=" + client, "AZURE_CLIENT_SECRET=" + secret},
-	}[typ]...)
-}
-
 // order lets every token service misbehave.
-func (f *failing) order(fault cloudtest.Fault) {
+func (f *site) order(fault cloudtest.Fault) {
 	f.amazon.Gate.Order(aws.ECR, fault)
 	f.google.Order(google.OAuth2, fault)
 	f.azure.Order(azure.Public, fault)
 }
 
-func (f *failing) write(name, content string) string {
-	f.t.Helper()
-	path := filepath.Join(f.home, name)
-	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(content), 0o600)); err != nil {
-		f.t.Fatal(err)
-	}
-	return path
-}
-
 // login gives the person a login at Google that is over.
-func (f *failing) login(why string) {
+func (f *site) login(why string) {
 	const person = "person@example.com"
 	f.set("GOOGLE_APPLICATION_CREDENTIALS=" + f.write("login.json", f.google.User(f.t, person)))
 	f.google.EndLogin(person, why)
@@ -92,15 +40,15 @@ func (f *failing) login(why string) {
 // A reasonCase brings a failure of one reason about.
 type reasonCase struct {
 	reason helpers.Reason
-	inGo   bool                      // as well; if not, the executable alone decides it
-	types  map[string]func(*failing) // how it comes about, by type
+	inGo   bool                   // as well; if not, the executable alone decides it
+	types  map[string]func(*site) // how it comes about, by type
 }
 
 // all is for what comes about in the same way for all types.
-func all(how func(f *failing)) map[string]func(*failing) {
-	types := map[string]func(*failing){}
+func all(how func(f *site)) map[string]func(*site) {
+	types := map[string]func(*site){}
 	for _, typ := range []string{"ecr", "gcr", "acr"} {
-		types[typ] = func(f *failing) {
+		types[typ] = func(f *site) {
 			f.usual(typ)
 			how(f)
 		}
@@ -113,37 +61,37 @@ func all(how func(f *failing)) map[string]func(*failing) {
 func reasonCases() []reasonCase {
 	const denied = `{"__type":"AccessDeniedException","error":"access_denied","message":"` + canary + `"}`
 	return []reasonCase{
-		{reason: helpers.AccessDenied, inGo: true, types: all(func(f *failing) { f.order(cloudtest.Status(403, denied)) })},
-		{reason: helpers.Throttled, inGo: true, types: all(func(f *failing) { f.order(cloudtest.Throttle(1000)) })},
-		{reason: helpers.Unavailable, inGo: true, types: all(func(f *failing) { f.order(cloudtest.Status(503, canary)) })},
-		{reason: helpers.BadAnswer, inGo: true, types: all(func(f *failing) { f.order(cloudtest.Garbage(canary)) })},
-		{reason: helpers.Timeout, inGo: true, types: all(func(f *failing) { f.order(cloudtest.Hang()) })},
-		{reason: helpers.Unreachable, inGo: true, types: all(func(f *failing) { f.set("HTTPS_PROXY=http://" + deaf(f.t)) })},
-		{reason: helpers.BadRequest, types: all(func(f *failing) { f.set("BETA9_CREDENTIAL_AMBIENT=no") })},
-		{reason: helpers.ExpiredIdentity, inGo: true, types: map[string]func(*failing){
-			"ecr": func(f *failing) {
+		{reason: helpers.AccessDenied, inGo: true, types: all(func(f *site) { f.order(cloudtest.Status(403, denied)) })},
+		{reason: helpers.Throttled, inGo: true, types: all(func(f *site) { f.order(cloudtest.Throttle(1000)) })},
+		{reason: helpers.Unavailable, inGo: true, types: all(func(f *site) { f.order(cloudtest.Status(503, canary)) })},
+		{reason: helpers.BadAnswer, inGo: true, types: all(func(f *site) { f.order(cloudtest.Garbage(canary)) })},
+		{reason: helpers.Timeout, inGo: true, types: all(func(f *site) { f.order(cloudtest.Hang()) })},
+		{reason: helpers.Unreachable, inGo: true, types: all(func(f *site) { f.set("HTTPS_PROXY=http://" + deaf(f.t)) })},
+		{reason: helpers.BadRequest, types: all(func(f *site) { f.set("BETA9_CREDENTIAL_AMBIENT=no") })},
+		{reason: helpers.ExpiredIdentity, inGo: true, types: map[string]func(*site){
+			"ecr": func(f *site) {
 				f.usual("ecr")
 				f.amazon.Gate.Order(aws.ECR, aws.Refuse("ExpiredTokenException", canary))
 			},
-			"gcr": func(f *failing) { f.login("revoked") },
-			"acr": func(f *failing) {
+			"gcr": func(f *site) { f.login("revoked") },
+			"acr": func(f *site) {
 				f.usual("acr")
 				f.azure.ExpireSecret(f.app)
 			},
 		}},
-		{reason: helpers.LoginRequired, inGo: true, types: map[string]func(*failing){
-			"ecr": func(f *failing) {
+		{reason: helpers.LoginRequired, inGo: true, types: map[string]func(*site){
+			"ecr": func(f *site) {
 				f.write(".aws/config", "[default]\ncredential_process = echo "+canary+"; exit 1\n")
 			},
-			"gcr": func(f *failing) { f.login("invalid_rapt") },
+			"gcr": func(f *site) { f.login("invalid_rapt") },
 		}},
-		{reason: helpers.BadMaterial, inGo: true, types: map[string]func(*failing){
-			"ecr": func(f *failing) { f.set("AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE") },
-			"gcr": func(f *failing) { f.set("GCP_SERVICE_ACCOUNT_JSON=" + canary) },
-			"acr": func(f *failing) { f.set("AZURE_CLIENT_SECRET=" + canary) },
+		{reason: helpers.BadMaterial, inGo: true, types: map[string]func(*site){
+			"ecr": func(f *site) { f.set("AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE") },
+			"gcr": func(f *site) { f.set("GCP_SERVICE_ACCOUNT_JSON=" + canary) },
+			"acr": func(f *site) { f.set("AZURE_CLIENT_SECRET=" + canary) },
 		}},
-		{reason: helpers.WrongHost, inGo: true, types: map[string]func(*failing){
-			"acr": func(f *failing) {
+		{reason: helpers.WrongHost, inGo: true, types: map[string]func(*site){
+			"acr": func(f *site) {
 				f.usual("acr")
 				f.set("BETA9_CREDENTIAL_REGISTRIES=" + f.write("registries.json", `{"registries":[{"host":"`+pinned+`","type":"acr"}]}`))
 			},
@@ -161,7 +109,7 @@ func TestReasons(t *testing.T) {
 	for _, c := range reasonCases() {
 		t.Run(string(c.reason), func(t *testing.T) {
 			t.Parallel()
-			f := newFailing(t)
+			f := newSite(t)
 			hosts := map[string]string{}
 			for typ, how := range c.types {
 				how(f)
@@ -193,7 +141,7 @@ func TestReasons(t *testing.T) {
 }
 
 // tells runs a helper, which has to fail for the reason.
-func (f *failing) tells(typ, host string, reason helpers.Reason) {
+func (f *site) tells(typ, host string, reason helpers.Reason) {
 	f.t.Helper()
 	var patience []string
 	if reason == helpers.Timeout {
@@ -230,7 +178,7 @@ func TestReasonsOfMaterial(t *testing.T) {
 	hosts := map[string][2]string{
 		"ecr": {amazon, "999999999999.dkr.ecr.us-east-1.amazonaws.com"}, "gcr": {artifact, "europe-docker.pkg.dev"}, "acr": {myreg, "other.azurecr.io"},
 	}
-	f := newFailing(t)
+	f := newSite(t)
 	for typ, host := range hosts {
 		f.usual(typ)
 		m, err := typeNamed(t, typ).FromEnvironment(registry(t, host[0]), f.getenv)
@@ -255,7 +203,7 @@ type verdict struct {
 }
 
 // check asks beta9-credentials for an image of each host, and returns the verdicts by host.
-func (f *failing) check(hosts ...string) map[string]verdict {
+func (f *site) check(hosts ...string) map[string]verdict {
 	f.t.Helper()
 	args := []string{"check", "--helpers", commands.Folder(f.t), "--json"}
 	for _, host := range hosts {
@@ -284,7 +232,7 @@ func (f *failing) check(hosts ...string) map[string]verdict {
 }
 
 // inGo makes a credential as a helper does, without one.
-func (f *failing) inGo(typ, host string, limit time.Duration) (helpers.Credential, error) {
+func (f *site) inGo(typ, host string, limit time.Duration) (helpers.Credential, error) {
 	f.t.Helper()
 	ctx, cancel := context.WithTimeout(f.t.Context(), limit)
 	defer cancel()
@@ -301,48 +249,6 @@ func (f *failing) inGo(typ, host string, limit time.Duration) (helpers.Credentia
 	return map[string]func(helpers.Machine) helpers.Keyed{"ecr": ecr.Ambient, "gcr": gcr.Ambient, "acr": acr.Ambient}[typ](f.machine()).Token(ctx, r)
 }
 
-func (f *failing) exchanger(typ string) helpers.Exchanger {
+func (f *site) exchanger(typ string) helpers.Exchanger {
 	return map[string]func(helpers.Machine) helpers.Exchanger{"ecr": ecr.New, "gcr": gcr.New, "acr": acr.New}[typ](f.machine())
-}
-
-func (f *failing) machine() helpers.Machine {
-	return helpers.Machine{Getenv: f.getenv, Environ: f.environ}
-}
-
-func (f *failing) getenv(name string) string {
-	for _, entry := range slices.Backward(f.environ) {
-		if key, value, _ := strings.Cut(entry, "="); key == name {
-			return value
-		}
-	}
-	return ""
-}
-
-func typeNamed(t *testing.T, name string) helpers.Type {
-	t.Helper()
-	typ, ok := helpers.TypeNamed(name)
-	if !ok {
-		t.Fatal(name)
-	}
-	return typ
-}
-
-func registry(t *testing.T, host string) helpers.Registry {
-	t.Helper()
-	r, err := helpers.ParseServerURL(host)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
-
-// deaf returns an address at which nobody listens.
-func deaf(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
