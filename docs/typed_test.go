@@ -27,6 +27,7 @@ type fixture struct {
 	before    string            // brings about what the page says is there
 	after     string            // checks what the page says is the outcome
 	databases bool              // the page speaks of databases
+	clouds    bool              // the page speaks of clouds
 	exits     map[string]int    // lines that end with another exit code than 0
 	elsewhere map[string]string // lines that are not run here, and who runs them
 }
@@ -43,6 +44,12 @@ var fixtures = map[string]fixture{
 	"docs/at-rest.md": {
 		before: `printf %s "$TOKEN" | beta9-credentials login ghcr.io -u octocat --password-stdin; mount -t tmpfs none /media; mkdir -m 700 /media/stick`,
 		after:  "beta9-credentials status ghcr.io",
+	},
+	"docs/cloud.md": {
+		clouds: true,
+		before: `printf %s "$SERVICE_ACCOUNT" >key.json`,
+		exits:  map[string]int{"beta9-credentials check --json " + elastic + "/acme/none:1": 4},
+		after:  "docker manifest inspect " + elastic + "/acme/app:1",
 	},
 	"docs/developer.md": {
 		exits: map[string]int{"beta9-credentials status ghcr.io": 3},
@@ -82,7 +89,8 @@ func TestTyped(t *testing.T) {
 			t.Parallel()
 			folder := programs(t, p)
 			needs.Root(t) // elsewhere the folders above a helper belong to nobody that the island knows, and it is not run
-			island.Run(t, island.Config{Names: append(slices.Clone(hosts), database), Environ: commands.Environ()}, func(t *testing.T, isle *island.Island) {
+			names := slices.Concat(hosts, clouds(), []string{database})
+			island.Run(t, island.Config{Names: names, Environ: commands.Environ()}, func(t *testing.T, isle *island.Island) {
 				o := registrytest.Options{
 					TLS: isle.Authority.ServerConfig(), Auth: registrytest.Basic,
 					Accounts: map[string]string{"octocat": token, "alice": token, "$oauthtoken": token},
@@ -91,10 +99,14 @@ func TestTyped(t *testing.T) {
 					o.Listen = append(o.Listen, host+":443")
 				}
 				registrytest.Start(t, o).MustPush(t, "acme/app:1", registrytest.SmallImage(t))
-				if fixtures[p.name].databases {
+				f := fixtures[p.name]
+				if f.databases {
 					serveDatabases(t)
 				}
-				newDesk(t, folder, fixtures[p.name]).read(t, p)
+				if f.clouds {
+					f.environ = append(f.environ, serveClouds(t, isle)...)
+				}
+				newDesk(t, folder, f).read(t, p)
 			})
 		})
 	}
