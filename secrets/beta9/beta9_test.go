@@ -13,7 +13,7 @@ import (
 )
 
 var harness = secretstest.Harness{
-	Fresh: fresh, Open: migrateAndOpen, Prepare: prepare, Load: load, Save: save, Kills: 40, Rotations: 10,
+	Fresh: fresh, Open: migrateAndOpen, Prepare: prepare, Load: load, Save: save,
 }
 
 func TestMain(m *testing.M) { os.Exit(secretstest.Main(m, harness)) }

@@ -18,9 +18,8 @@ var harness = secretstest.Harness{
 		}
 		return postgres.Open(ctx, address, k)
 	},
-	Load:  secretstest.Rows("pgx").Load,
-	Save:  secretstest.Rows("pgx").Save,
-	Kills: 60, Rotations: 20,
+	Load: secretstest.Rows("pgx").Load,
+	Save: secretstest.Rows("pgx").Save,
 }
 
 func TestMain(m *testing.M) { os.Exit(secretstest.Main(m, harness)) }

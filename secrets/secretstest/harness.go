@@ -35,10 +35,6 @@ type Harness struct {
 	// Load and Save reach what is at rest for a secret, past the store.
 	Load func(t testing.TB, address, workspace, name string) []byte
 	Save func(t testing.TB, address, workspace, name string, value []byte)
-	// Kills is at how many points a process is killed, half of them in writes and half in rotations; 0 for 20.
-	Kills int
-	// Rotations is how many rotations are made under load, at the most: 30 s are spent on them, and 3 made at the least.
-	Rotations int
 }
 
 // Main is what TestMain calls: it runs the tests, or plays a part of one in a process of its own.

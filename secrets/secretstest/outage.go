@@ -2,6 +2,7 @@ package secretstest
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -23,7 +24,8 @@ func Outage(t *testing.T, h Harness, table string, fill func(t testing.TB, addre
 	s := p.open(t)
 	ctx := t.Context()
 	secret := login(t, workspace, "ghcr.io", "x")
-	do(t, s.Attach(ctx, imageOf(t, workspace, image, "ghcr.io/a/b"), secret))
+	spare := login(t, workspace, "spare.example", "x")
+	do(t, s.Attach(ctx, imageOf(t, workspace, image, "ghcr.io/a/b"), secret, spare))
 	source := secrets.NewSource(s, workspace, image)
 
 	holder := must(pgx.Connect(ctx, address))(t)
@@ -34,6 +36,12 @@ func Outage(t *testing.T, h Harness, table string, fill func(t testing.TB, addre
 		"list":   func() error { _, err := s.List(ctx, workspace); return err },
 		"find":   func() error { _, err := s.Find(ctx, workspace, image, registry(t, "ghcr.io/a/b")); return err },
 		"source": func() error { _, err := source.Material(ctx, registry(t, "ghcr.io/a/b")); return err },
+		"put":    func() error { _, err := s.Put(ctx, login(t, workspace, "quay.io", "y")); return err },
+		"attach": func() error {
+			return s.Attach(ctx, imageOf(t, workspace, image, "ghcr.io/a/b"), login(t, workspace, "docker.io", "z"))
+		},
+		"delete": func() error { return s.Delete(ctx, workspace, spare.Name, 1) },
+		"rotate": func() error { return s.Rotate(ctx, nil) },
 	}
 	type outcome struct {
 		name string
@@ -56,7 +64,7 @@ func Outage(t *testing.T, h Harness, table string, fill func(t testing.TB, addre
 		o := <-outcomes
 		unavailable(o.name+" in mid-query,", o.err)
 	}
-	calls["put"] = func() error { _, err := s.Put(ctx, login(t, workspace, "quay.io", "y")); return err }
+	calls["keys"] = func() error { _, _, err := s.Keys(ctx); return err }
 	calls["image"] = func() error { _, err := s.Image(ctx, workspace, image); return err }
 	for name, call := range calls {
 		unavailable(name, call())
@@ -79,5 +87,9 @@ func Outage(t *testing.T, h Harness, table string, fill func(t testing.TB, addre
 		if err != nil {
 			t.Errorf("%s after the server came back: %v", name, err)
 		}
+	}
+	list := must(s.List(ctx, workspace))(t)
+	if len(list) != 3 || slices.ContainsFunc(list, func(s secrets.Secret) bool { return s.Version != 1 }) {
+		t.Errorf("%d secrets after what was called with a server and without", len(list))
 	}
 }

@@ -138,12 +138,11 @@ func (h Harness) rotate(args []string) error {
 	return err
 }
 
+// kills is at how many points a process is killed, half of them in writes and half in rotations.
+const kills = 300
+
 // testKills kills processes that write and processes that rotate, and looks after each one at what it left.
 func testKills(t *testing.T, h Harness) {
-	kills := h.Kills
-	if kills == 0 {
-		kills = 20
-	}
 	var keys ring
 	keys.add(t)
 	p := newPlace(t, h)
@@ -189,7 +188,8 @@ func watch(t testing.TB, lines int, role string, args ...string) []string {
 	for in.Scan() { // to the end: what was printed before the kill counts
 		printed = append(printed, in.Text())
 		if len(printed) == lines {
-			for range rand.N(1 << 18) { // some point between this line and the next ones
+			// Some point between this line and the next ones, which come after less than a millisecond or after many.
+			for range rand.N(1 << rand.N(27)) {
 			}
 			cmd.Process.Kill()
 		}

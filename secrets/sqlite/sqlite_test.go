@@ -16,10 +16,8 @@ var harness = secretstest.Harness{
 	Open: func(ctx context.Context, address string, k *secrets.Keyring) (secretstest.Store, error) {
 		return sqlite.Open(ctx, address, k)
 	},
-	Load:      secretstest.Rows("sqlite").Load,
-	Save:      secretstest.Rows("sqlite").Save,
-	Kills:     300,
-	Rotations: 1000,
+	Load: secretstest.Rows("sqlite").Load,
+	Save: secretstest.Rows("sqlite").Save,
 }
 
 func TestMain(m *testing.M) { os.Exit(secretstest.Main(m, harness)) }
