@@ -120,17 +120,21 @@ func TestJSON(t *testing.T) {
 	}
 }
 
-// What pages show in Go stands in the examples of the package, where the compiler reads it.
+// What pages show in Go stands in the examples of package provider, where the compiler reads it.
 func TestGo(t *testing.T) {
 	t.Parallel()
-	examples, err := os.ReadFile(filepath.Join(root, "provider", "example_test.go"))
-	if err != nil {
-		t.Fatal(err)
+	var examples string
+	for _, folder := range []string{"provider", filepath.Join("provider", "workertest")} { // those with CLIP are in the latter
+		data, err := os.ReadFile(filepath.Join(root, folder, "example_test.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		examples += string(data)
 	}
 	for _, p := range pages(t) {
 		for _, b := range p.blocks {
 			indented := "\t\t" + strings.ReplaceAll(strings.TrimSpace(b.text), "\n", "\n\t\t")
-			if b.language == "go" && !strings.Contains(string(examples), strings.ReplaceAll(indented, "\n\t\t\n", "\n\n")) {
+			if b.language == "go" && !strings.Contains(examples, strings.ReplaceAll(indented, "\n\t\t\n", "\n\n")) {
 				t.Errorf("%s: the Go of line %d is not in an example", p.name, b.line)
 			}
 		}

@@ -4,36 +4,43 @@ package provider_test
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"os"
 	"os/exec"
 
-	"github.com/beam-cloud/clip/pkg/clip"
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
 	"github.com/beam-cloud/docker-credential-beta9/provider"
 )
 
-// A worker that serves many tenants makes one provider and derives each tenant's from it.
-func Example() {
-	mount := func(ctx context.Context, worker *provider.Provider, tenant helpers.Source, ref, archive string) error {
+// A worker that pulls with go-containerregistry tries once more when the registry says that the token has ended. How it
+// mounts with CLIP is shown at the top of this page.
+func ExampleProvider_Refused() {
+	pull := func(ctx context.Context, worker *provider.Provider, tenant helpers.Source, image name.Reference) (*remote.Descriptor, error) {
 		p, err := worker.For(tenant)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		defer p.Close()
 
-		found, err := p.Preflight(ctx, ref)
-		if err != nil {
-			return err // CLIP would go on without a credential
+		registry, repository := image.Context().RegistryStr(), image.Context().RepositoryStr()
+		for tried := false; ; tried = true {
+			config, err := p.GetCredentials(ctx, registry, repository)
+			if err != nil {
+				return nil, err
+			}
+			found, err := remote.Get(image, remote.WithContext(ctx), remote.WithAuth(authn.FromConfig(*config)))
+			refusal, refused := errors.AsType[*transport.Error](err)
+			if !refused || tried || !p.Refused(registry, *config, refusal.StatusCode, []byte(refusal.Error())) {
+				return found, err
+			}
 		}
-		fmt.Println(found.Outcome, found.Registry, found.ExpiresAt)
-
-		return clip.CreateFromOCIImage(ctx, clip.CreateFromOCIImageOptions{
-			ImageRef: ref, OutputPath: archive, CredProvider: p,
-		})
 	}
-	_ = mount
+	_ = pull
 }
 
 // A build gets an environment whose programs pull through the helpers.
