@@ -88,17 +88,47 @@ func TestSessionsOfARoleShareOneCall(t *testing.T) {
 	w.asked(aws.STS, len(roles))
 }
 
+// Each run comes with new keys of a session, by which a role is assumed.
 func TestARolePinnedOverSessionKeysSharesOneCall(t *testing.T) {
+	const runs = 1000
 	w := newWorld(t)
 	w.cloud.AddRole("puller", aws.Role{})
 	w.env["BETA9_CREDENTIAL_REGISTRIES"] = w.write("registries.json",
 		`{"registries":[{"host":"*.dkr.ecr.*.amazonaws.com","role":"arn:aws:iam::`+aws.Account+`:role/puller"}]}`)
-	for i := range 50 {
-		if got := w.get(host, keys(w.cloud.Session("step"+strconv.Itoa(i)))); !strings.Contains(got, "/puller/") {
-			t.Errorf("the token is for %s", got)
-		}
+	for first := 0; first < runs; first += 20 {
+		together(20, func(i int) {
+			if got := w.get(host, keys(w.cloud.Session("step"+strconv.Itoa(first+i)))); !strings.Contains(got, "/puller/") {
+				t.Errorf("the token is for %s", got)
+			}
+		})
 	}
 	w.asked(aws.ECR, 1)
+	w.asked(aws.STS, 1)
+}
+
+// A partition that is newer than the release is one in the map file: its hosts are this helper's, and its endpoint is asked.
+func TestAPartitionOfTheMapFile(t *testing.T) {
+	const (
+		newer = "123456789012.dkr.ecr.xx-north-1.aws.example"
+		api   = "api.ecr.xx-north-1.aws.example"
+	)
+	w := newWorld(t)
+	w.proxy.Serve(api, w.cloud)
+	k := w.cloud.User("me")
+	if r := w.run("get", newer, keys(k)); r.code != 1 || r.stdout != notFound || len(w.proxy.Called()) != 0 {
+		t.Errorf("without the map: exit %d, %q, called %q", r.code, r.stdout, w.proxy.Called())
+	}
+	w.env["BETA9_CREDENTIAL_REGISTRIES"] = w.write("registries.json",
+		`{"partitions":[{"name":"aws-xx","regions":["xx"],"suffix":"aws.example"}]}`)
+	if got := w.get(newer, keys(k)); got != k.Principal {
+		t.Errorf("the token is for %s", got)
+	}
+	if r := w.run("get", "123456789012.dkr.ecr.us-east-1.aws.example", keys(k)); r.stdout != notFound {
+		t.Errorf("a region of another partition: exit %d, %q", r.code, r.stdout)
+	}
+	if called := w.proxy.Called(); len(called) != 1 || called[0] != api+":443" {
+		t.Errorf("called %q", called)
+	}
 }
 
 // Bare session keys tell nobody whose they are: each session has a token of its own, and no other's.

@@ -51,27 +51,32 @@ func bothECR(t *testing.T) (mine, theirs *account) {
 	return newAccount(t, ours(t, "ecr")), newAccount(t, peers.Program(t, peers.ECR))
 }
 
+// none is what is seen of a helper that takes a host for nobody's and calls nobody.
+const none = `^none $`
+
 // regionOf finds what may be a region in what may be a host of ECR, and the domain behind it.
 var regionOf = regexp.MustCompile(`dkr.ecr(?:-fips)?\.([a-z0-9-]+)\.(?:on\.)?(.+)$`)
 
-// hostDifferences are the kinds of hosts that the two do not agree about. The first that matches counts.
+// hostDifferences are the kinds of hosts that the two do not agree about, what ours makes of them, and why. The first that
+// matches counts.
 var hostDifferences = []struct {
 	hosts string
+	ours  string
 	why   string
 }{
-	{`:\d+$`, "ours is right: what answers on another port of the host is not Amazon's"},
-	{`-fips\.`, "ours is right: the peer asks an endpoint that is not validated, for a registry that is used by its FIPS name " +
+	{`:\d+$`, none, "ours is right: what answers on another port of the host is not Amazon's"},
+	{`-fips\.`, `^user/me (api\.ecr-fips|ecr-fips)\.[a-z0-9-]+\.(amazonaws\.com|api\.aws)$`, "ours is right: the peer asks an endpoint that is not validated, for a registry that is used by its FIPS name " +
 		"because it has to be; it switches endpoint discovery on, which ECR does not have"},
-	{`^\d{12}\.dkr-ecr\..*\.on\.amazonwebservices\.eu$`, "ours takes the name that follows from the partition's domain, " +
+	{`^\d{12}\.dkr-ecr\..*\.on\.amazonwebservices\.eu$`, `^user/me ecr\.[a-z0-9-]+\.api\.amazonwebservices\.eu$`, "ours takes the name that follows from the partition's domain, " +
 		"which is not verified against a live service; the peer has no pattern for it"},
-	{`^\d{12}\.dkr-ecr\.(us-east-1\.on\.aws|cn-north-1\.on\.amazonwebservices\.com\.cn)$`, "ours is right: who uses the dual-stack " +
+	{`^\d{12}\.dkr-ecr\.(us-east-1\.on\.aws|cn-north-1\.on\.amazonwebservices\.com\.cn)$`, `^user/me ecr\.[a-z0-9-]+\.api\.(aws|amazonwebservices\.com\.cn)$`, "ours is right: who uses the dual-stack " +
 		"name may have no other protocol than IPv6, by which the endpoint that the peer asks is not reached"},
-	{`^ecr-public\.aws\.com$`, "ours is right, as for every dual-stack name"},
-	{`^\d{12}\.dkr\.ecr\.[a-z-]+-\d\.(amazonaws\.(com|com\.cn|eu)|c2s\.ic\.gov)$|^\d{12}\.dkr-ecr\.cn-north-1\.on\.aws$`, "ours is right: there is no such region " +
+	{`^ecr-public\.aws\.com$`, `^user/me ecr-public\.us-east-1\.api\.aws$`, "ours is right, as for every dual-stack name"},
+	{`^\d{12}\.dkr\.ecr\.[a-z-]+-\d\.(amazonaws\.(com|com\.cn|eu)|c2s\.ic\.gov)$|^\d{12}\.dkr-ecr\.cn-north-1\.on\.aws$`, none, "ours is right: there is no such region " +
 		"in the partition whose domain this is, so that the host is nobody's registry, and a token is not to be sent there"},
-	{`^\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com$`, "ours is right: no region has such a name, and it becomes part of " +
+	{`^\d{12}\.dkr\.ecr\.[a-z0-9-]+\.amazonaws\.com$`, none, "ours is right: no region has such a name, and it becomes part of " +
 		"the name of the host that a signed request is sent to"},
-	{`^\d{12}\.dkr-ecr\.us-east-1\.amazonaws\.com$|^\d{12}\.dkr\.ecr\.us-east-1\.on\.aws$`, "ours is right: the two forms of " +
+	{`^\d{12}\.dkr-ecr\.us-east-1\.amazonaws\.com$|^\d{12}\.dkr\.ecr\.us-east-1\.on\.aws$`, none, "ours is right: the two forms of " +
 		"the name do not mix, and nobody answers by this one"},
 }
 
@@ -101,6 +106,9 @@ func TestECRHosts(t *testing.T) {
 			}
 			for _, d := range hostDifferences {
 				if regexp.MustCompile(d.hosts).MatchString(host) {
+					if !regexp.MustCompile(d.ours).MatchString(mine) {
+						t.Errorf("ours: %s, not %s", mine, d.ours)
+					}
 					t.Logf("ours: %s; theirs: %s; %s", mine, theirs, d.why)
 					return
 				}
