@@ -98,7 +98,7 @@ func (a *app) plan(client clientconfig.Client, flags configureFlags, registries 
 	var err error
 	if plan.File == "" {
 		if plan.File, err = client.Path(a.getenv); err != nil {
-			return plan, err
+			return plan, withHint(err, "set HOME, or name the file with --file")
 		}
 	}
 	if plan.Journal, err = folders.New(a.getenv).Config(); err != nil {

@@ -25,7 +25,7 @@ func (path tokenFile) add(form url.Values, client, address string, now time.Time
 			err = e.Err // without the path: the variable may hold what it should name
 		}
 		return &helpers.Failure{Reason: helpers.BadMaterial, Text: "the file that AZURE_FEDERATED_TOKEN_FILE names cannot be read",
-			Hint: "check its path and its permissions", Cause: err}
+			Hint: "give its absolute path, and check its permissions", Cause: err}
 	}
 	token := strings.TrimSpace(string(text))
 	if !visible(token) {

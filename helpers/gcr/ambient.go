@@ -129,7 +129,7 @@ func (a *ambient) fromFile(source, name, path string) (found, error) {
 	text, err := readFile(path)
 	if err != nil {
 		return found{}, &helpers.Failure{Reason: helpers.BadMaterial, Text: name + " cannot be read", Cause: pathless(err),
-			Hint: "check its path and its permissions"}
+			Hint: "give its absolute path, and check its permissions"}
 	}
 	read := func() (identity, error) {
 		f, err := readKeyFile(name, text)
