@@ -1,9 +1,11 @@
 package sqlite_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
@@ -82,6 +84,40 @@ func TestFilesAreTheOwners(t *testing.T) {
 	if !found {
 		t.Error("the store is in another place than it was asked for")
 	}
+}
+
+// TestPutBackFromABackup copies the file alone, as long as nothing has the store open, and puts it back later.
+func TestPutBackFromABackup(t *testing.T) {
+	t.Parallel()
+	path, k := filepath.Join(t.TempDir(), "secrets.db"), ring(t)
+	with := func(use func(s *sqlite.Store)) {
+		s, err := sqlite.Open(t.Context(), path, k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		use(s)
+	}
+	with(func(s *sqlite.Store) { put(t, s, "ghcr.io", "first") })
+	backup, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	with(func(s *sqlite.Store) {
+		for i := range 50 {
+			put(t, s, fmt.Sprintf("registry-%d.example", i), strings.Repeat("later", 100))
+		}
+	})
+	if err := os.WriteFile(path, backup, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	with(func(s *sqlite.Store) {
+		list, err := s.List(t.Context(), "w")
+		if err != nil || len(list) != 1 || list[0].Material.Value("GITHUB_TOKEN") != "first" {
+			t.Errorf("%d secrets were put back: %v", len(list), err)
+		}
+		put(t, s, "quay.io", "next")
+	})
 }
 
 func TestFilesThatAreRefused(t *testing.T) {

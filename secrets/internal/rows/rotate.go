@@ -114,6 +114,28 @@ func (s *Store) begin(ctx context.Context) (to secrets.Key, err error) {
 	}
 }
 
+// Belongs refuses the keyring of another store, which a rotation would keep everybody else from writing with. One that
+// has the key to write with belongs to the store, and any other as long as nothing is sealed with a key that it lacks: when
+// a keyring is lost, and what it sealed was removed, another one takes its place.
+func Belongs(ctx context.Context, k *secrets.Keyring, writing string, inUse func(context.Context) (string, map[string]int, error)) error {
+	ok, err := k.Has(ctx, writing)
+	if err != nil || ok {
+		return err
+	}
+	_, records, err := inUse(ctx)
+	if err != nil {
+		return err
+	}
+	for id := range records {
+		if ok, err := k.Has(ctx, id); err != nil {
+			return err
+		} else if !ok {
+			return LackingKey(writing)
+		}
+	}
+	return nil
+}
+
 // Overtaken is the error of a rotation when everything is written with the key of another one that began later. What it
 // sealed from then on would be lost with its key, which the other one retires.
 func Overtaken() error {
