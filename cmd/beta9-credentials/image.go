@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"text/tabwriter"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -94,6 +96,12 @@ func (a *app) buildEnvironment(stdin bool) (func(string) string, error) {
 	var values map[string]string
 	if json.Unmarshal(data, &values) != nil { // whose error would quote a value
 		return nil, helpers.Fail(helpers.BadMaterial, "what is on stdin is not a JSON object of strings", `write {"KEY":"VALUE",...}`)
+	}
+	for name, value := range values {
+		// This is what encoding/json puts in the place of what is not UTF-8. Whoever uses the variable has to refuse it.
+		if strings.ContainsRune(value, utf8.RuneError) {
+			values[name] = "\xff"
+		}
 	}
 	return func(name string) string { return values[name] }, nil
 }
