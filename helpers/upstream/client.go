@@ -13,8 +13,8 @@
 package upstream
 
 import (
+	"cmp"
 	"context"
-	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -62,6 +62,7 @@ type Options struct {
 type Client struct {
 	options Options
 	secure  func() (*http.Transport, error)
+	whole   func() (*http.Transport, error) // as secure, and verifies with all roots
 	plain   func() (*http.Transport, error)
 	pause   func(context.Context, time.Duration) error // replaced in tests
 
@@ -78,18 +79,22 @@ func New(o Options) *Client {
 		o.Connect = connectPatience
 	}
 	c := &Client{options: o, pause: pause}
-	c.secure = sync.OnceValues(func() (*http.Transport, error) {
-		pool, err := roots(o.Bundle, o.Getenv)
-		if err != nil {
-			return nil, err
-		}
-		t := c.transport()
-		t.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
-		if !o.Direct {
-			t.Proxy = c.proxy()
-		}
-		return t, nil
-	})
+	trusted := sync.OnceValues(func() (*roots, error) { return rootsOf(o.Bundle, o.Getenv) })
+	secure := func(whole bool) func() (*http.Transport, error) {
+		return sync.OnceValues(func() (*http.Transport, error) {
+			r, err := trusted()
+			if err != nil {
+				return nil, err
+			}
+			t := c.transport()
+			t.TLSClientConfig = r.config(whole)
+			if !o.Direct {
+				t.Proxy = c.proxy()
+			}
+			return t, nil
+		})
+	}
+	c.secure, c.whole = secure(false), secure(true)
 	c.plain = sync.OnceValues(func() (*http.Transport, error) { return c.transport(), nil })
 	return c
 }
@@ -128,14 +133,8 @@ func (c *Client) transport() *http.Transport {
 // proxy reads the proxies anew for each client: net/http's own function remembers the environment of the process.
 // Only HTTPS_PROXY counts, since plain http is for this machine.
 func (c *Client) proxy() func(*http.Request) (*url.URL, error) {
-	either := func(upper, lower string) string {
-		if v := c.options.Getenv(upper); v != "" {
-			return v
-		}
-		return c.options.Getenv(lower)
-	}
-	proxy := either("HTTPS_PROXY", "https_proxy")
-	choose := (&httpproxy.Config{HTTPSProxy: proxy, NoProxy: either("NO_PROXY", "no_proxy")}).ProxyFunc()
+	proxy := c.either("HTTPS_PROXY", "https_proxy")
+	choose := (&httpproxy.Config{HTTPSProxy: proxy, NoProxy: c.either("NO_PROXY", "no_proxy")}).ProxyFunc()
 	return func(r *http.Request) (*url.URL, error) {
 		u, err := choose(r.URL)
 		if err != nil || proxy != "" && !isProxy(proxy) {
@@ -143,6 +142,18 @@ func (c *Client) proxy() func(*http.Request) (*url.URL, error) {
 		}
 		return u, nil
 	}
+}
+
+// secureProxy tells whether the proxy itself is called over TLS. The two names of such a connection are the standard
+// library's to tell apart.
+func (c *Client) secureProxy() bool {
+	scheme, _, _ := strings.Cut(c.either("HTTPS_PROXY", "https_proxy"), "://")
+	return strings.EqualFold(scheme, "https")
+}
+
+// either returns the first of two variables that is set.
+func (c *Client) either(upper, lower string) string {
+	return cmp.Or(c.options.Getenv(upper), c.options.Getenv(lower))
 }
 
 // isProxy tells whether the proxy can be read as a URL, or as one whose scheme was left out.
@@ -186,6 +197,8 @@ func (c *Client) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func (c *Client) transportFor(u *url.URL) (*http.Transport, error) {
 	switch {
+	case u.Scheme == "https" && (net.ParseIP(u.Hostname()) != nil || c.secureProxy()):
+		return c.whole()
 	case u.Scheme == "https":
 		return c.secure()
 	case u.Scheme == "http" && c.options.Plain != nil && c.options.Plain(u.Hostname()):

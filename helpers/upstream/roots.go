@@ -1,7 +1,6 @@
 package upstream
 
 import (
-	"crypto/x509"
 	"errors"
 	"io/fs"
 	"os"
@@ -10,22 +9,22 @@ import (
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
 )
 
-// roots returns the certificates to trust, or nil for the verifier of the platform.
+// rootsOf returns the certificates to trust, or nil for the verifier of the platform.
 //
 // The standard library's pool on Linux is made of the first bundle file and of every file of the system's folder of
 // certificates, which on Debian holds the same certificates once more, each in a file of its own: reading those
 // takes several times what a call of a token service does. So the first bundle is all that is read, unless SSL_CERT_FILE
 // or SSL_CERT_DIR says otherwise; these two count on every platform.
-func roots(bundle string, getenv func(string) string) (*x509.CertPool, error) {
+func rootsOf(bundle string, getenv func(string) string) (*roots, error) {
 	if bundle != "" {
-		return poolOf("the bundle of certificates", []string{bundle})
+		return read("the bundle of certificates", []string{bundle})
 	}
 	file, folders := getenv("SSL_CERT_FILE"), getenv("SSL_CERT_DIR")
 	if file == "" && folders == "" {
 		for _, path := range bundles {
-			pool, err := poolOf("the system's bundle of certificates", []string{path})
+			r, err := read("the system's bundle of certificates", []string{path})
 			if !errors.Is(err, fs.ErrNotExist) {
-				return pool, err
+				return r, err
 			}
 		}
 		return nil, nil
@@ -43,12 +42,12 @@ func roots(bundle string, getenv func(string) string) (*x509.CertPool, error) {
 			files = append(files, filepath.Join(folder, e.Name()))
 		}
 	}
-	return poolOf("the bundle of SSL_CERT_FILE and SSL_CERT_DIR", files)
+	return read("the bundle of SSL_CERT_FILE and SSL_CERT_DIR", files)
 }
 
-// poolOf reads PEM files. What cannot be read is left out as long as something is left.
-func poolOf(what string, files []string) (*x509.CertPool, error) {
-	pool, found := x509.NewCertPool(), false
+// read reads PEM files. What cannot be read is left out as long as something is left.
+func read(what string, files []string) (*roots, error) {
+	r := &roots{}
 	var cause error
 	for _, path := range files {
 		data, err := os.ReadFile(path)
@@ -56,10 +55,10 @@ func poolOf(what string, files []string) (*x509.CertPool, error) {
 			cause = err
 			continue
 		}
-		found = pool.AppendCertsFromPEM(data) || found
+		r.add(data)
 	}
-	if found {
-		return pool, nil
+	if len(r.certificates) > 0 {
+		return r, nil
 	}
 	return nil, &helpers.Failure{
 		Reason: helpers.BadMaterial, Text: what + " holds no certificate that can be read",
