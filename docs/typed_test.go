@@ -56,7 +56,7 @@ var fixtures = map[string]fixture{
 	},
 	"docs/operator.md": {
 		databases: true,
-		before:    "mount -t tmpfs none /srv",
+		before:    `mount -t tmpfs none /srv; echo '{"type":"service_account"}' >key.json`,
 		after:     "beta9-credentials key list | grep '1 .*current, used for writing'",
 	},
 	"docs/ci.md": {

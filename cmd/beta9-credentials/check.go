@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
@@ -51,7 +52,7 @@ func (t *attachment) ask(ctx context.Context, ref helpers.Reference, s secrets.S
 	}
 	defer p.Close()
 	if found, err := p.Preflight(ctx, ref.String()); err != nil {
-		return t.app.explain(ctx, ref.Registry(), found.Type, s.Material, err)
+		return fmt.Errorf("%s: %w", ref, t.app.explain(ctx, ref.Registry(), found.Type, s.Material, err))
 	}
 	_, err = question{ref: ref, typ: s.Material.Type()}.withCredential(ctx, p)
 	return err
