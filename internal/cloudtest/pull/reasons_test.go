@@ -246,7 +246,7 @@ func (f *site) inGo(typ, host string, limit time.Duration) (helpers.Credential, 
 			return helpers.Credential{}, err
 		}
 	}
-	return map[string]func(helpers.Machine) helpers.Keyed{"ecr": ecr.Ambient, "gcr": gcr.Ambient, "acr": acr.Ambient}[typ](f.machine()).Token(ctx, r)
+	return ambients[typ](f.machine()).Token(ctx, r)
 }
 
 func (f *site) exchanger(typ string) helpers.Exchanger {
