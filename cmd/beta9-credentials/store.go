@@ -271,6 +271,10 @@ func (k keyringPlace) change(ctx context.Context, edit func([]secrets.Key) ([]se
 		return err
 	}
 	defer lock.Discard()
+	// What a killed writer left behind holds keys.
+	if err := d.Sweep(filepath.Base(k.path)); err != nil {
+		return err
+	}
 	var keys []secrets.Key
 	data, err := d.Read(filepath.Base(k.path), maxKeys)
 	switch {
