@@ -36,14 +36,14 @@ func command(t *testing.T, args ...string) (cmd *exec.Cmd, home string) {
 func TestInterruptedWhereItWaits(t *testing.T) {
 	t.Parallel()
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
-		cmd, home := command(t, "status", "r.example.com")
+		cmd, home := command(t, "check", "r.example.com/acme/app", "--material")
 		pipe := filepath.Join(home, "pipe")
+		cmd.Args = append(cmd.Args, pipe)
 		if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		var stderr bytes.Buffer
 		cmd.Stderr = &stderr
-		cmd.Env = append(cmd.Env, "BETA9_CREDENTIAL_REGISTRIES="+pipe)
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
