@@ -11,7 +11,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -157,12 +156,12 @@ func (d dispatcher) run(ctx context.Context, t helpers.Type, verb string, input 
 	return serve.Outcome{Stdout: result.Stdout, Stderr: result.Stderr, Code: result.ExitCode}, err
 }
 
-func readFD(s string) ([]byte, error) {
-	n, err := strconv.ParseUint(s, 10, 16)
-	if err != nil || n < 3 {
-		return nil, helpers.Fail(helpers.BadMaterial, serve.FDVariable+" is not the number of a descriptor above 2", "")
+// readFD reads the material that is to be handed on.
+func readFD(number string) ([]byte, error) {
+	f, err := serve.OpenDescriptor(number)
+	if err != nil {
+		return nil, err
 	}
-	f := os.NewFile(uintptr(n), serve.FDVariable)
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxInput))
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -230,5 +231,32 @@ func TestMaterialOnADescriptor(t *testing.T) {
 	out, err := cmd.Output()
 	if want := `{"ServerURL":"ghcr.io","Username":"x-access-token","Secret":"given"}` + "\n"; err != nil || string(out) != want {
 		t.Errorf("got %q, %v; want %q", out, err, want)
+	}
+}
+
+// A number that stands for nothing, or for what the runtime has opened for itself, is a failure of one line.
+func TestDescriptorThatWasNotHandedDown(t *testing.T) {
+	t.Parallel()
+	together := t.TempDir()
+	build := exec.Command("go", "build", "-o", together, module+"cmd/"+dispatch.Name, module+"cmd/docker-credential-beta9-ghcr")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	numbers := []string{"0", "2", "-1", "x", "65535", "65536"}
+	for n := 3; n < 20; n++ {
+		numbers = append(numbers, strconv.Itoa(n))
+	}
+	for _, name := range []string{dispatch.Name, helpers.ExecutablePrefix + "ghcr"} {
+		for _, number := range numbers {
+			cmd := exec.Command(filepath.Join(together, name), "get")
+			cmd.Stdin, cmd.Env = strings.NewReader("ghcr.io"), []string{home(t), "BETA9_CREDENTIAL_FD=" + number}
+			var stdout, stderr bytes.Buffer
+			cmd.Stdout, cmd.Stderr = &stdout, &stderr
+			_ = cmd.Run() // the exit code is looked at
+			said, hint := stdout.String(), stderr.String()
+			if cmd.ProcessState.ExitCode() != 1 || !strings.HasPrefix(said, "bad_material: ") || strings.Count(said, "\n") != 1 || strings.Count(hint, "\n") > 1 {
+				t.Errorf("%s with %s: exit code %d, %q, %q", name, number, cmd.ProcessState.ExitCode(), said, hint)
+			}
+		}
 	}
 }

@@ -7,10 +7,14 @@ import (
 )
 
 // Failure says an error of [Folder.Run] in the words that all parts of this project share: a [*helpers.Failure] whose
-// text holds nothing the helper printed, and whose cause is err. It returns nil for nil.
+// text holds nothing the helper printed, and whose cause is err. What is said in these words already is returned as it
+// is, and so is nil.
 func Failure(err error) error {
 	if err == nil {
 		return nil
+	}
+	if _, ok := errors.AsType[*helpers.Failure](err); ok {
+		return err
 	}
 	f := &helpers.Failure{Reason: helpers.Internal, Text: "a helper could not be run", Cause: err}
 	if e, ok := errors.AsType[*Error](err); ok {

@@ -45,12 +45,25 @@ func (e explicit) Material(ctx context.Context, r helpers.Registry) (helpers.Mat
 	return m, nil
 }
 
-func fromFD(s string) (helpers.Material, error) {
-	n, err := strconv.ParseUint(s, 10, 16)
-	if err != nil || n < 3 {
-		return helpers.Material{}, helpers.Fail(helpers.BadMaterial, FDVariable+" is not the number of a descriptor above 2", "")
+func fromFD(number string) (helpers.Material, error) {
+	f, err := OpenDescriptor(number)
+	if err != nil {
+		return helpers.Material{}, err
 	}
-	return readMaterial(os.NewFile(uintptr(n), FDVariable), FDVariable)
+	return readMaterial(f, FDVariable)
+}
+
+// OpenDescriptor returns the file that FDVariable names. Closing it closes the descriptor. The error is a
+// [*helpers.Failure].
+func OpenDescriptor(number string) (*os.File, error) {
+	n, err := strconv.ParseUint(number, 10, 16)
+	if err != nil || n < 3 {
+		return nil, helpers.Fail(helpers.BadMaterial, FDVariable+" is not the number of a descriptor above 2", "")
+	}
+	if !handedDown(uintptr(n)) {
+		return nil, helpers.Fail(helpers.BadMaterial, "the material that "+FDVariable+" names cannot be read", "hand the descriptor down to the helper")
+	}
+	return os.NewFile(uintptr(n), FDVariable), nil
 }
 
 func fromFile(path string) (helpers.Material, error) {
