@@ -41,6 +41,7 @@ type Programs struct {
 const (
 	empty      = "empty"
 	emptyTwin  = "empty-twin" // another copy
+	networked  = "networked"  // empty, with net/http linked
 	trivial    = "trivial"
 	dispatcher = "docker-credential-beta9"
 	reference  = "docker-credential-reference"
@@ -109,7 +110,7 @@ func copyFile(to, from string) error {
 // buildAll builds the programs.
 func (p *Programs) buildAll(ctx context.Context) error {
 	tree, dir := p.tree, p.built
-	if err := p.build(ctx, tree, dir+string(filepath.Separator), "./cmd/...", data+"empty", data+"crowd"); err != nil {
+	if err := p.build(ctx, tree, dir+string(filepath.Separator), "./cmd/...", data+"empty", data+"networked", data+"crowd"); err != nil {
 		return err
 	}
 	// The provider runs a helper of the table and no other, so the trivial one goes by the name of one.
