@@ -13,7 +13,12 @@ import (
 
 // errNotJSON says what is wrong with a file that is left alone. The parser's own error is not passed on: it may quote
 // what stands in the file, which may be a password.
-var errNotJSON = errors.New("is not a JSON object")
+var errNotJSON = notJSON{}
+
+type notJSON struct{}
+
+func (notJSON) Error() string { return "is not a JSON object" }
+func (notJSON) Hint() string  { return "put the file right, or move it away; it was left as it is" }
 
 // A document is a JSON object whose layout survives a change: what is not changed keeps its place and its white space.
 type document struct {
