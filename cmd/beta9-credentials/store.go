@@ -84,6 +84,7 @@ func (a *app) address(f storeFlag) (storeAddress, error) {
 	case kind == "sqlite" && rest != "":
 		path, err := filepath.Abs(rest)
 		return storeAddress{kind: kind, at: path}, err
+	case !strings.HasPrefix(rest, "//"): // no address of a database; what it is may hold a password
 	case kind == "postgres", kind == "postgresql":
 		return storeAddress{kind: "postgres", at: text}, nil
 	case kind == "beta9+postgres", kind == "beta9+postgresql":
