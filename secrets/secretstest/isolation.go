@@ -28,7 +28,7 @@ func testHosts(t *testing.T, h Harness) {
 	for i := range all {
 		ids = append(ids, fmt.Sprintf("image-%d", i))
 	}
-	p := newPlace(t, h, ids...)
+	p := newPlace(t, h, append(ids, "everything")...)
 	s := p.open(t)
 	ctx := t.Context()
 	for i, host := range all {
@@ -42,6 +42,24 @@ func testHosts(t *testing.T, h Harness) {
 				t.Errorf("%s: %v", host, err)
 			case i != j && !errors.Is(err, secrets.ErrNotFound):
 				t.Errorf("the image of %s got an answer for %s: %v", all[i], host, err)
+			}
+		}
+	}
+	// An image that needs all of them gets for each host its own.
+	var references []string
+	for _, host := range all {
+		references = append(references, host+"/team/app")
+	}
+	do(t, s.Attach(ctx, imageOf(t, workspace, "everything", references...)))
+	for _, host := range all {
+		for _, asked := range []string{host, host + "/team", host + "/team/app"} {
+			if got, err := s.Find(ctx, workspace, "everything", registry(t, asked)); err != nil || password(got) != host {
+				t.Errorf("%s: the secret of %s, %v", asked, got.Registry(), err)
+			}
+		}
+		for _, other := range []string{host + "/teams/app", host + "/tea/m", host + "/app"} {
+			if got, err := s.Find(ctx, workspace, "everything", registry(t, other)); !errors.Is(err, secrets.ErrNotFound) {
+				t.Errorf("%s, which the image does not name: the secret of %s, %v", other, got.Registry(), err)
 			}
 		}
 	}
@@ -64,10 +82,17 @@ func testWorkspaces(t *testing.T, h Harness) {
 			t.Errorf("the other workspace reads the secret of %s: %v", host, err)
 		}
 	}
-	must(s.Put(ctx, login(t, other, "ghcr.io", "theirs")))(t)
-	for w, want := range map[string]string{workspace: "ghcr.io", other: "theirs"} {
-		if got := must(s.Find(ctx, w, image, registry(t, "ghcr.io/a/b")))(t); password(got) != want || got.Workspace != w {
-			t.Errorf("workspace %s got the secret of another", w)
+	var references []string
+	for _, host := range hosts() {
+		references = append(references, host+"/a/b")
+		must(s.Put(ctx, login(t, other, host, "theirs of "+host)))(t)
+	}
+	for w, whose := range map[string]string{workspace: "", other: "theirs of "} {
+		do(t, s.Attach(ctx, imageOf(t, w, image, references...)))
+		for _, host := range hosts() {
+			if got := must(s.Find(ctx, w, image, registry(t, host+"/a/b")))(t); password(got) != whose+host || got.Workspace != w {
+				t.Errorf("workspace %s got the secret of another for %s", w, host)
+			}
 		}
 	}
 }
