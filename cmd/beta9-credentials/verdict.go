@@ -106,6 +106,10 @@ func judge(ctx context.Context, w worker, references []string) ([]verdict, error
 		parsed[i] = ref
 	}
 	verdicts := make([]verdict, len(references))
+	show, end := w.app.progress("asking registries")
+	var mu sync.Mutex
+	done := 0
+	show(done, len(parsed))
 	slots := make(chan struct{}, maxAsked)
 	var wait sync.WaitGroup
 	for i, ref := range parsed {
@@ -113,9 +117,14 @@ func judge(ctx context.Context, w worker, references []string) ([]verdict, error
 			slots <- struct{}{}
 			defer func() { <-slots }()
 			verdicts[i] = verdictOn(ctx, w, ref)
+			mu.Lock()
+			defer mu.Unlock()
+			done++
+			show(done, len(parsed))
 		})
 	}
 	wait.Wait()
+	end()
 	if ctx.Err() != nil {
 		return nil, helpers.Fail(helpers.Canceled, "the command was interrupted", "")
 	}
