@@ -8,9 +8,13 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
 )
+
+// ample is the deadline of look-ups that come to their end on a slow machine too, and end a test that hangs.
+const ample = 2 * time.Minute
 
 // named is a Tenanted Source.
 type named struct {
@@ -92,7 +96,7 @@ func TestHungTenantLeavesRoomForTheOthers(t *testing.T) {
 			t.Parallel()
 			f := newFolder(t, "turnstile")
 			f.pipe("hung")
-			worker := f.provider(Options{Source: Materials{}})
+			worker := f.provider(Options{Source: Materials{}, Deadline: ample})
 			ms, hosts := passwordsFor(t, "hung", lookups)
 			sourceOf := tt.sources(ms)
 			var hung []*Provider
@@ -135,7 +139,7 @@ func TestConcurrentIsSharedByTenants(t *testing.T) {
 	const concurrent = 3
 	f := newFolder(t, "turnstile")
 	started := make(chan Exec, 10)
-	worker := f.provider(Options{Source: Materials{}, Concurrent: concurrent, Trace: Trace{ExecStart: func(e Exec) { started <- e }}})
+	worker := f.provider(Options{Source: Materials{}, Concurrent: concurrent, Deadline: ample, Trace: Trace{ExecStart: func(e Exec) { started <- e }}})
 	lookup := func(label string) (ended chan string) {
 		host := label + ".example.com"
 		p := tenantOf(t, worker, Materials{material(t, host, "swordfish")})
