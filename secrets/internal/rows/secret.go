@@ -165,7 +165,7 @@ func LackingKey(id string) error {
 	return &helpers.Failure{
 		Reason: helpers.BadMaterial,
 		Text:   "the store is written with the key " + id + ", which the keyring does not have",
-		Hint:   "use the keyring that belongs to the store",
+		Hint:   "use the keyring that belongs to the store; where it is lost, remove the secrets that do not open, and rotate",
 		Cause:  secrets.ErrNoKey,
 	}
 }
