@@ -52,7 +52,8 @@ func Ambient(m helpers.Machine) helpers.Keyed {
 	}}
 }
 
-// Token makes a registry's token. The error is [helpers.ErrNotFound] when the machine has no identity at Azure.
+// Token makes a registry's token. The error is [helpers.ErrNotFound] when the machine has no identity at Azure, and
+// [helpers.ErrNoAnswer] when that is for want of an answer.
 func (a *ambient) Token(ctx context.Context, r helpers.Registry) (helpers.Credential, error) {
 	f, err := a.find(ctx, r)
 	if err != nil {

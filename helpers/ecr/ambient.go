@@ -43,21 +43,23 @@ type plan struct {
 // project's own variables, but for those that its command names.
 //
 // Key opens no socket. Two keys are equal when the tokens are for one region, by one endpoint, and the identity comes
-// from the same place: a role by its ARN and the place of what it is assumed with, for a web identity its issuer and subject, a credential_process by its profile, its command and the variables that the command names, SSO by its
-// account and role, a container by its endpoint and whom its authorization is for, the instance's role by the instance's
-// boot, and lasting access keys by themselves. So a new token file, a new session of a role and a new answer of a
-// credential_process share what the one before them got. Only bare session keys (AWS_SESSION_TOKEN in the environment
-// or in a profile) share nothing with the next session's: an access key id tells the account that it belongs to, and
-// nothing tells the role, which another identity of the same account must not share. A role that is assumed with such
-// keys is shared again, within the account of the keys.
+// from the same place: a role by its ARN and the place of what it is assumed with, for a web identity its issuer and
+// subject, a credential_process by its profile, its command and the variables that the command names, SSO by its
+// account and role, a container by its endpoint and whom its authorization is for, the instance's role by the
+// instance's boot, and lasting access keys by themselves. So a new token file, a new session of a role and a new answer
+// of a credential_process share what the one before them got. Only bare session keys (AWS_SESSION_TOKEN in the
+// environment or in a profile) share nothing with the next session's: an access key id tells the account that it
+// belongs to, and nothing tells the role, which another identity of the same account must not share. A role that is
+// assumed with such keys is shared again, within the account of the keys.
 //
 // What configures the identity is read once: the value is for one call of a helper. It is safe for concurrent use.
 func Ambient(m helpers.Machine) helpers.Keyed {
 	return &ambient{machine: m, system: "/", now: time.Now, plans: map[string]plan{}}
 }
 
-// Token asks ECR for a token with the machine's own identity. The error is [helpers.ErrNotFound] when the machine has none, and
-// for ECR Public whenever there is no token to be had.
+// Token asks ECR for a token with the machine's own identity. The error is [helpers.ErrNotFound] when the machine has
+// none, and for ECR Public whenever there is no token to be had; it is [helpers.ErrNoAnswer] when that is for want of an
+// answer.
 func (a *ambient) Token(ctx context.Context, r helpers.Registry) (helpers.Credential, error) {
 	p := a.plan(ctx, r)
 	if p.err != nil {
