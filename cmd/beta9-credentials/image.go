@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
@@ -145,9 +147,25 @@ func (t *attachment) parse(image string, references []string) error {
 	return nil
 }
 
-// attempts is how often attach begins anew when somebody else changes a secret meanwhile: builds of one workspace run at
-// the same time, with the same secrets.
-const attempts = 10
+// Builds of one workspace run at the same time, and each may bring a token of its own for the same registry. One of those
+// that meet is first, so as many of them get through as there are attempts; the pauses keep them from meeting again.
+const (
+	attempts  = 100
+	maxPause  = 100 * time.Millisecond // what a write takes on a slow database
+	nextPause = time.Millisecond       // this much longer after each attempt
+)
+
+// pause waits for a moment before the next attempt.
+func pause(ctx context.Context, attempt int) error {
+	timer := time.NewTimer(rand.N(min(maxPause, time.Duration(attempt)*nextPause)))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
 
 func (t *attachment) attach(ctx context.Context, check bool) error {
 	for attempt := 1; ; attempt++ {
@@ -176,6 +194,9 @@ func (t *attachment) attach(ctx context.Context, check bool) error {
 		t.written = next
 		err = t.store.Attach(ctx, t.image, next...)
 		if !errors.Is(err, secrets.ErrConflict) || attempt == attempts {
+			return err
+		}
+		if ended := pause(ctx, attempt); ended != nil {
 			return err
 		}
 	}
