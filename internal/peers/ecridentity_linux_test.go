@@ -200,7 +200,8 @@ func TestECRIdentities(t *testing.T) {
 			"a program and SSO", func(a *account) {
 				a.write(".aws/config", "[default]\ncredential_process = false\nsso_account_id = 123456789012\nsso_role_name = x\nsso_region = us-east-1\nsso_start_url = https://x\n")
 				a.set("PATH", a.home)
-			}, difference{"failed: bad_material ", "none ", "both take SSO; ours needs the aws command for it, and says so; the peer says nothing"},
+			}, difference{"failed: bad_material ", "none ", "ours is right: both take SSO, which cannot be had " +
+				"without the aws command or a session; ours says so, and \"none\" hides it"},
 		},
 		{
 			"a code of a device", func(a *account) {
@@ -219,6 +220,16 @@ func TestECRIdentities(t *testing.T) {
 				a.write("keys", fmt.Sprintf(`{"Version":1,"AccessKeyId":%q,"SecretAccessKey":%q,"SessionToken":%q,"Expiration":"2099-01-01T00:00:00Z"}`, k.ID, k.Secret, k.Session))
 				a.write(".aws/config", "[default]\ncredential_process = sh -c 'cat \"$HOME/keys\"'\n")
 			}, difference{ours: "assumed-role/me/test" + ecr},
+		},
+		{
+			"credential_process beside other secrets", func(a *account) {
+				k := a.cloud.Session("me")
+				a.set("GITHUB_TOKEN", "not-a-secret")
+				a.write("keys", fmt.Sprintf(`{"Version":1,"AccessKeyId":%q,"SecretAccessKey":%q,"SessionToken":%q,"Expiration":"2099-01-01T00:00:00Z"}`, k.ID, k.Secret, k.Session))
+				program := a.write("program", "#!/bin/sh\ntest -z \"$GITHUB_TOKEN\" && cat \"$HOME/keys\"\n")
+				a.write(".aws/config", "[default]\ncredential_process = "+program+"\n")
+			}, difference{"assumed-role/me/test" + ecr, "none ", "ours is right: a program that makes keys for AWS has no business with " +
+				"what pulls from elsewhere, unless its command names that; the peer hands it everything"},
 		},
 		{
 			"credential_process that fails", func(a *account) { a.write(".aws/config", "[default]\ncredential_process = false\n") },

@@ -265,6 +265,35 @@ func TestGCRVerbs(t *testing.T) {
 	}
 }
 
+// A service that does not answer: ours ends by its deadline, and the peer goes on, for it has none.
+func TestGCRThatHangs(t *testing.T) {
+	t.Parallel()
+	mine, theirs := bothGCR(t)
+	for _, p := range []*project{mine, theirs} {
+		p.login()
+		p.cloud.Order(google.OAuth2, cloudtest.Hang())
+	}
+	mine.set("BETA9_CREDENTIAL_TIMEOUT", "2s")
+	peer := theirs.command("get", gcrHost)
+	if err := peer.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- peer.Wait() }()
+	if outcome := mine.get(gcrHost); outcome != "failed: timeout" {
+		t.Errorf("ours: %s", outcome)
+	}
+	select {
+	case err := <-ended:
+		t.Errorf("theirs has ended: %v", err)
+	default:
+		if err := peer.Process.Kill(); err != nil {
+			t.Error(err)
+		}
+		<-ended
+	}
+}
+
 // What the service says goes to the peer's stdout, which clients print; whatever it says stays out of ours.
 func TestGCRQuotesTheService(t *testing.T) {
 	t.Parallel()
