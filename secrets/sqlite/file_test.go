@@ -1,6 +1,7 @@
 package sqlite_test
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
 	"github.com/beam-cloud/docker-credential-beta9/internal/file/filetest"
 	"github.com/beam-cloud/docker-credential-beta9/secrets"
+	"github.com/beam-cloud/docker-credential-beta9/secrets/secretstest"
 	"github.com/beam-cloud/docker-credential-beta9/secrets/sqlite"
 )
 
@@ -175,5 +177,50 @@ func TestFilesThatAreRefused(t *testing.T) {
 	}
 	if _, err := os.Lstat(path("elsewhere")); err == nil {
 		t.Error("a link was followed")
+	}
+}
+
+// TestRemovedRecordsAreGone holds that what was removed or replaced cannot be found in the file any more, where a keyring
+// of its time would open it.
+func TestRemovedRecordsAreGone(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "secrets.db")
+	s, err := sqlite.Open(t.Context(), path, ring(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var gone [][]byte
+	take := func(kept secrets.Secret) {
+		gone = append(gone, secretstest.Rows("sqlite").Load(t, path, "w", kept.Name))
+	}
+	for i := range 20 {
+		kept := put(t, s, fmt.Sprintf("registry-%d.example", i), strings.Repeat("x", 1+100*i))
+		take(kept)
+		if i%2 == 0 {
+			next := secret(t, fmt.Sprintf("registry-%d.example", i), strings.Repeat("y", 200))
+			next.Version = kept.Version
+			if kept, err = s.Put(t.Context(), next); err != nil {
+				t.Fatal(err)
+			}
+			take(kept)
+		}
+		if err := s.Delete(t.Context(), "w", kept.Name, kept.Version); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, suffix := range []string{"", "-wal"} {
+		content, err := os.ReadFile(path + suffix)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, record := range gone {
+			// A large record is spread over several pages.
+			if part := record[len(record)/2:][:16]; bytes.Contains(content, part) || bytes.Contains(content, record[9:21]) {
+				t.Fatalf("a part of a record that was removed is in the file%s", suffix)
+			}
+		}
 	}
 }

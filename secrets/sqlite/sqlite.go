@@ -39,9 +39,13 @@ var settings = url.Values{
 	"_busy_timeout": {"20000"},
 	// A transaction that reads first and writes then would fail when another one wrote in between.
 	"_txlock": {"immediate"},
-	// The log of writes, which stays beside the store, is cut to this size, in bytes, and to nothing when the last connection
-	// closes: a store that is put back from a backup must not find the log of another one.
-	"_pragma": {"journal_size_limit(1048576)"},
+	"_pragma": {
+		// The log of writes, which stays beside the store, is cut to this size, in bytes, and to nothing when the last
+		// connection closes: a store that is put back from a backup must not find the log of another one.
+		"journal_size_limit(1048576)",
+		// What was removed or replaced is written over, or an old keyring would open it still.
+		"secure_delete(1)",
+	},
 	// A misspelled column is an error and not a string.
 	"_dqs": {"false"},
 }
