@@ -195,11 +195,16 @@ func secretName(text string) (name, shown string, err error) {
 
 // withoutUser returns what was typed without what may be a user and a password in front of the host.
 func withoutUser(text string) string {
-	i := strings.LastIndexByte(text, '@')
-	if i < 0 || strings.HasPrefix(text[i:], "@sha256:") || strings.HasPrefix(text[i:], "@sha512:") {
-		return text
+	end := len(text)
+	for _, digest := range []string{"@sha256:", "@sha512:"} {
+		if i := strings.LastIndex(text, digest); i >= 0 {
+			end = i
+		}
 	}
-	return "..." + text[i:]
+	if i := strings.LastIndexByte(text[:end], '@'); i >= 0 {
+		return "..." + text[i:]
+	}
+	return text
 }
 
 // checkScope refuses a registry whose scope cannot be one. Elsewhere such a path counts as none, but what is bound to
