@@ -179,10 +179,11 @@ func (t *attachment) attach(ctx context.Context, check bool) error {
 		}
 		if len(resolved) == 0 {
 			// What was attached before has to go, or the image would get more than it needs.
-			if _, err := t.store.Image(ctx, t.workspace, t.image.ID); err != nil {
-				if helpers.IsNotFound(err) {
-					return nil
-				}
+			_, err := t.store.Image(ctx, t.workspace, t.image.ID)
+			if helpers.IsNotFound(err) {
+				return nil
+			}
+			if err != nil && !errors.Is(err, secrets.ErrSealed) {
 				return err
 			}
 		}
