@@ -154,5 +154,10 @@ func entraRefusal(a upstream.Answer) error {
 	case e.Code == "invalid_client", e.Code == "unauthorized_client", e.Code == "access_denied":
 		return helpers.Fail(helpers.AccessDenied, "Microsoft Entra does not let this application have tokens", "")
 	}
+	if general.Reason == helpers.BadAnswer && a.Status >= 400 && e.Code != "" {
+		// It says that it refuses, and so it is a denial, and no garbage: a token from before is not to hide it.
+		return helpers.Fail(helpers.AccessDenied, "Microsoft Entra refuses a token for a reason that is not known here",
+			"see the sign-in logs of the application in the Azure portal")
+	}
 	return general
 }

@@ -102,7 +102,13 @@ func refused(a upstream.Answer, action string) *helpers.Failure {
 	case outOfOrder:
 		return helpers.Fail(helpers.Unavailable, a.Service()+" is out of order", "try again later")
 	}
-	return a.Failure()
+	general := a.Failure()
+	if general.Reason == helpers.BadAnswer && a.Status >= 400 && errorCode(a) != "" {
+		// It says that it refuses, and so it is a denial, and no garbage: a token from before is not to hide it.
+		return helpers.Fail(helpers.AccessDenied, a.Service()+" refuses "+action+" for a reason that is not known here",
+			"see what the aws command is told, or CloudTrail")
+	}
+	return general
 }
 
 func refusalOf(a upstream.Answer) refusal {

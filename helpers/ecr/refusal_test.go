@@ -34,7 +34,7 @@ func TestReasons(t *testing.T) {
 		{"RequestLimitExceeded", both, helpers.Throttled},
 		{"ServerException", aws.ECR, helpers.Unavailable},
 		{"IDPCommunicationError", aws.STS, helpers.Unavailable},
-		{"NobodyKnowsThisException", both, helpers.BadAnswer},
+		{"NobodyKnowsThisException", both, helpers.AccessDenied},
 	}
 	for _, test := range tests {
 		for _, service := range []string{aws.ECR, aws.STS} {
@@ -75,7 +75,7 @@ func TestWhereTheCodeStands(t *testing.T) {
 		`<ErrorResponse><Error><Code>AccessDenied</Code></Error></ErrorResponse>`:            helpers.AccessDenied,
 		`<?xml version="1.0"?><Response><Error><Code>AccessDenied</Code></Error></Response>`: helpers.AccessDenied,
 		`{"message":"AccessDeniedException"}`:                                                helpers.BadAnswer,
-		`{"__type":"NotAccessDeniedException"}`:                                              helpers.BadAnswer,
+		`{"__type":"NobodyKnowsThisException"}`:                                              helpers.AccessDenied,
 		`{"__type":["AccessDeniedException"]}`:                                               helpers.BadAnswer,
 		`<ErrorResponse><Error><Message>AccessDenied</Message></Error></ErrorResponse>`:      helpers.BadAnswer,
 		`<ErrorResponse><Error><Code>AccessDenied`:                                           helpers.BadAnswer,

@@ -132,6 +132,10 @@ func refusal(a upstream.Answer, explain explainer) error {
 	case "invalid_grant":
 		return helpers.Fail(helpers.ExpiredIdentity, "Google does not accept the identity any more", "")
 	}
+	if general.Reason == helpers.BadAnswer && a.Status >= 400 && e.code != "" {
+		// It says that it refuses, and so it is a denial, and no garbage: a token from before is not to hide it.
+		return helpers.Fail(helpers.AccessDenied, "Google refuses a token for a reason that is not known here", "see what gcloud is told")
+	}
 	return general
 }
 

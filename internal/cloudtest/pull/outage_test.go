@@ -100,6 +100,29 @@ func TestTheIdentityIsTakenAway(t *testing.T) {
 	}
 }
 
+// TestARefusalThatNobodyKnows has the token services refuse in good form with a code that is new: that is a denial, and no
+// garbage, so that a token from before does not hide it.
+func TestARefusalThatNobodyKnows(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"ecr keys", "ecr web identity", "gcr service account", "gcr login", "acr secret", "acr workload identity"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, w := newSite(t), ways[name]
+			w.given(s)
+			s.live(life)
+			if _, err := s.later(w, 0, time.Minute); err != nil {
+				t.Fatal(err)
+			}
+			s.order(cloudtest.Status(http.StatusBadRequest, `{"__type":"NobodyKnowsThisException","error":"nobody_knows","message":"`+canary+`"}`))
+			_, err := s.later(w, life*6/10, time.Minute)
+			if !errors.Is(err, helpers.AccessDenied) {
+				t.Errorf("got %v, want %s", err, helpers.AccessDenied)
+			}
+			cloudtest.Secretless(t, err, canary)
+		})
+	}
+}
+
 // live sets how long tokens live that are made from now on.
 func (s *site) live(d time.Duration) {
 	s.amazon.SetTokenLife(d)
