@@ -194,22 +194,27 @@ func TestTenantDoesNotBecomeTheMachine(t *testing.T) {
 // TestDebug shows each source in its order, with why it was left.
 func TestDebug(t *testing.T) {
 	t.Parallel()
-	scenes, proxy := newScenes(t)
-	for name, c := range map[string]struct {
-		s    scene
+	proxy := cloudtest.NewProxy(t)
+	for typ, c := range map[string]struct {
+		host string
 		left []string
 	}{
-		"gcr": {scenes["service account in a file"], []string{
+		"ecr": {amazon, []string{
+			"debug: login: nothing is stored for " + amazon, "debug: environment keys: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not set",
+			"debug: web identity: AWS_WEB_IDENTITY_TOKEN_FILE is not set", "debug: profile default: there is none",
+			"debug: container endpoint: AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and ", "debug: instance metadata: AWS_EC2_METADATA_DISABLED is true",
+		}},
+		"gcr": {artifact, []string{
 			"debug: login: nothing is stored for " + artifact, "debug: environment: no key of gcr is set for " + artifact,
 			"debug: GOOGLE_APPLICATION_CREDENTIALS: it is not set", "debug: application default credentials: there is no ", "debug: metadata server: ",
 		}},
-		"acr": {scenes["workload identity"], []string{
+		"acr": {myreg, []string{
 			"debug: login: nothing is stored for " + myreg, "debug: environment: no key of acr is set for " + myreg,
 			"debug: AZURE_FEDERATED_TOKEN_FILE: it is not set", "debug: IDENTITY_ENDPOINT: it is not set", "debug: instance metadata: ",
 		}},
 	} {
-		t.Run(name, func(t *testing.T) {
-			stdout, stderr, ok := newPerson(t, append(proxy.Environ(), "BETA9_CREDENTIAL_DEBUG=1")...).run(c.s.typ, helpers.VerbGet, c.s.host)
+		t.Run(typ, func(t *testing.T) {
+			stdout, stderr, ok := newPerson(t, append(proxy.Environ(), "BETA9_CREDENTIAL_DEBUG=1", "AWS_EC2_METADATA_DISABLED=true")...).run(typ, helpers.VerbGet, c.host)
 			if ok || strings.TrimSpace(stdout) != helpers.ErrNotFound.Error() {
 				t.Errorf("got %q, want none", stdout)
 			}
