@@ -114,6 +114,9 @@ func ParseMap(data []byte) (*Map, error) {
 	}
 	for i, entry := range registries {
 		p, err := newPin(i+1, entry)
+		if err == nil {
+			err = m.sensible(p)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -162,6 +165,23 @@ func newPin(n int, entry Pin) (pin, error) {
 		}
 	}
 	return p, nil
+}
+
+// sensible refuses an entry that says something about an identity where nobody asks for it: it would pass for a choice that
+// was made. What an asterisk without a type may match is not known here.
+func (m *Map) sensible(p pin) error {
+	if p.Role == "" && p.ExternalID+p.SessionName != "" {
+		return badMap("has an external_id or a session_name without a role for " + p.Host)
+	}
+	if p.Registry+p.Region+p.Profile+p.Role == "" || p.Type == "ecr" || p.Type == "" && strings.Contains(p.rule, "*") {
+		return nil
+	}
+	if r, err := ParseServerURL(p.Host); err == nil && p.Type == "" {
+		if t, ok := m.Lookup(r); ok && t.Name == "ecr" {
+			return nil
+		}
+	}
+	return badMap("chooses an identity for " + p.Host + ", which is not of the type ecr")
 }
 
 // Pin returns the first entry that matches the registry.

@@ -25,8 +25,8 @@ const pins = `{"registries": [
 	{"host": "mirror.example.com", "type": "aws", "registry": "123456789012.dkr.ecr.eu-west-1.amazonaws.com", "role": "arn:aws:iam::123456789012:role/pull"},
 	{"host": "*.dkr.ecr.*.amazonaws.com", "profile": "images"},
 	{"host": "123456789012.dkr.ecr.us-east-1.amazonaws.com", "profile": "never reached"},
-	{"host": "a-*-z.example.org", "type": "ghcr", "profile": "first"},
-	{"host": "a-b-z.example.org", "type": "ngc", "profile": "second"},
+	{"host": "a-*-z.example.org", "type": "ghcr"},
+	{"host": "a-b-z.example.org", "type": "ngc"},
 	{"host": "gcr.example.net", "type": "gcp"}
 ]}`
 
@@ -53,9 +53,9 @@ func TestPinsGiveTypesToHosts(t *testing.T) {
 		{"210987654321.dkr.ecr.eu-west-1.amazonaws.com", "ecr", "images"},
 		{"123456789012.dkr.ecr.us-east-1.amazonaws.com", "ecr", "images"},
 		{"123456789012.dkr.ecr.us-east-1.amazonaws.com:5000", "generic", ""},
-		{"a-b-z.example.org", "ghcr", "first"},
+		{"a-b-z.example.org", "ghcr", ""},
 		{"a--z.example.org", "generic", ""},
-		{"a-b-c-z.example.org", "ghcr", "first"},
+		{"a-b-c-z.example.org", "ghcr", ""},
 		// what is known stays what it is
 		{"ghcr.io", "ghcr", ""},
 		{"quay.io", "generic", ""},
@@ -123,7 +123,7 @@ func TestTheMapTellsWhichECRIsMeant(t *testing.T) {
 		{"host": "not.example.com", "type": "ecr", "registry": "quay.io"},
 		{"host": "region.example.com", "type": "ecr", "region": "cn-north-1"},
 		{"host": "nowhere.example.com", "type": "ecr", "region": "xx-old-1x"},
-		{"host": "other.example.com", "type": "ghcr", "registry": "123456789012.dkr.ecr.eu-west-1.amazonaws.com"},
+		{"host": "other.example.com", "type": "ghcr"},
 		{"host": "later.example.com", "type": "ecr", "registry": "123456789012.dkr.ecr.xx-new-1.cloud.example"}
 	], "partitions": [
 		{"name": "new", "regions": ["xx"], "suffix": "cloud.example", "dual_stack": "dual.example", "dual_stack_api": "api.example"}
@@ -152,6 +152,20 @@ func TestTheMapTellsWhichECRIsMeant(t *testing.T) {
 	}
 	if _, ok := helpers.Lookup(parse(t, "123456789012.dkr.ecr.xx-new-1.cloud.example")); !ok {
 		t.Error("a host of a partition that only the map knows has no type without it")
+	}
+}
+
+func TestIdentitiesAreChosenForECR(t *testing.T) {
+	for name, in := range map[string]string{
+		"by its name":      `{"registries":[{"host":"123456789012.dkr.ecr.us-east-1.amazonaws.com","role":"x","external_id":"y"}]}`,
+		"by its type":      `{"registries":[{"host":"a.example","type":"ecr","region":"us-east-1"}]}`,
+		"by an asterisk":   `{"registries":[{"host":"*.dkr.ecr.*.amazonaws.com","profile":"x"}]}`,
+		"of a partition":   `{"partitions":[{"name":"n","regions":["xx"],"suffix":"cloud.example"}],"registries":[{"host":"123456789012.dkr.ecr.xx-new-1.cloud.example","role":"x"}]}`,
+		"of public images": `{"registries":[{"host":"public.ecr.aws","profile":"x"}]}`,
+	} {
+		if _, err := helpers.ParseMap([]byte(in)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 
@@ -186,6 +200,11 @@ func TestAMapThatCannotBeMeantIsRefused(t *testing.T) {
 		"a type for public images":  `{"registries":[{"host":"registry.k8s.io","type":"generic"}]}`,
 		"registry that is none":     `{"registries":[{"host":"a.example","type":"ecr","registry":"x y"}]}`,
 		"registry with a user":      `{"registries":[{"host":"a.example","type":"ecr","registry":"hunter2@b.example"}]}`,
+		"role for another type":     `{"registries":[{"host":"a.example","type":"ghcr","role":"x"}]}`,
+		"profile for another host":  `{"registries":[{"host":"ghcr.io","profile":"x"}]}`,
+		"region for anybody":        `{"registries":[{"host":"a.example","region":"us-east-1"}]}`,
+		"role behind a port":        `{"registries":[{"host":"123456789012.dkr.ecr.us-east-1.amazonaws.com:5000","role":"x"}]}`,
+		"external id without role":  `{"registries":[{"host":"123456789012.dkr.ecr.us-east-1.amazonaws.com","external_id":"x"}]}`,
 		"partition without a name":  `{"partitions":[{"regions":["xx"],"suffix":"x.example"}]}`,
 		"partition without regions": `{"partitions":[{"name":"x","suffix":"x.example"}]}`,
 		"partition without suffix":  `{"partitions":[{"name":"x","regions":["xx"]}]}`,
