@@ -48,6 +48,10 @@ type Rotator interface {
 	// that uses the store, and seals again what is sealed with another key. Readers and writers go on meanwhile. It
 	// may be interrupted and called again. When it returns nil, no record needs any other key.
 	//
+	// Its errors are also [ErrConflict] when another rotation, to another key, has begun meanwhile, which does the rest, and
+	// [ErrNoKey] with [helpers.BadMaterial] for the keyring of another store. What does not open is left as it is and named
+	// in an errors.Join of [ErrSealed].
+	//
 	// progress is called now and then with the number of records done and of those there are; it may be nil.
 	Rotate(ctx context.Context, progress func(done, total int)) error
 }

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"strings"
+
+	"github.com/beam-cloud/docker-credential-beta9/helpers"
+	"github.com/beam-cloud/docker-credential-beta9/internal/file"
+	"github.com/beam-cloud/docker-credential-beta9/secrets"
+)
+
+// A keyringPlace is where the keys of a store are: a file, or a variable of the environment.
+type keyringPlace struct {
+	path     string
+	own      bool // the file is in the data folder
+	variable string
+	getenv   func(string) string
+}
+
+// keyring returns where the keys of the store are.
+func (a *app) keyring(f storeFlag, at storeAddress) (keyringPlace, error) {
+	text := f.keys
+	if text == "" {
+		text = a.getenv(keysVariable)
+	}
+	if name, ok := strings.CutPrefix(text, "env:"); ok {
+		return keyringPlace{variable: name, getenv: a.getenv}, nil
+	}
+	if text != "" {
+		path, err := filepath.Abs(text)
+		return keyringPlace{path: path}, err
+	}
+	if at.kind == "sqlite" {
+		return keyringPlace{path: at.at + keysSuffix, own: at.own}, nil
+	}
+	return keyringPlace{}, usageError("nothing says where the keys of the store are: add --keys FILE, or set %s", keysVariable)
+}
+
+// String names the place for people.
+func (k keyringPlace) String() string {
+	if k.variable != "" {
+		return "the variable " + k.variable
+	}
+	return k.path
+}
+
+// load returns the keyring, which is read again when a record asks for a key that is not in it.
+func (k keyringPlace) load(ctx context.Context) (*secrets.Keyring, error) {
+	return secrets.LoadKeyring(ctx, func(context.Context) ([]byte, error) { return k.read() }, nil)
+}
+
+// maxKeys is the largest keyring that is read, in bytes: room for some thousand keys.
+const maxKeys = 1 << 20
+
+// read returns the document of the keyring. The error is fs.ErrNotExist when there is none.
+func (k keyringPlace) read() ([]byte, error) {
+	if k.variable != "" {
+		if text := k.getenv(k.variable); text != "" {
+			return []byte(text), nil
+		}
+		return nil, k.missing()
+	}
+	d, err := k.folder()
+	if err != nil {
+		return nil, k.wrong(err)
+	}
+	defer d.Close()
+	data, err := d.Read(filepath.Base(k.path), maxKeys)
+	return data, k.wrong(err)
+}
+
+func (k keyringPlace) folder() (*file.Folder, error) {
+	if k.own {
+		return file.Make(filepath.Dir(k.path))
+	}
+	folder := filepath.Dir(k.path)
+	d, err := file.OpenShared(folder)
+	if errors.Is(err, fs.ErrNotExist) {
+		err = &helpers.Failure{
+			Reason: helpers.StoreFailed, Cause: err,
+			Text: "there is no folder " + folder, Hint: "make it, for yourself alone: mkdir -p -m 700 " + folder,
+		}
+	}
+	return d, err
+}
+
+// wrong says what to do about a keyring that cannot be read.
+func (k keyringPlace) wrong(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return k.missing()
+	}
+	return err
+}
+
+func (k keyringPlace) missing() error {
+	return &helpers.Failure{
+		Reason: helpers.BadMaterial,
+		Text:   "there is no keyring in " + k.String(),
+		Hint:   "put the one that belongs to the store back; for a new store make one with beta9-credentials key new",
+		Cause:  fs.ErrNotExist,
+	}
+}
+
+// change replaces the keys in the file by what edit makes of them; nothing stands for leaving them. Other processes that
+// change the file wait.
+func (k keyringPlace) change(ctx context.Context, edit func([]secrets.Key) ([]secrets.Key, error)) error {
+	if k.variable != "" {
+		return helpers.Fail(helpers.BadRequest, "the keys in "+k.String()+" cannot be changed from here",
+			"keep them in a file with --keys FILE, and set the variable to what is in the file")
+	}
+	d, err := k.folder()
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	lock, err := d.Lock(ctx, filepath.Base(k.path)+".lock")
+	if err != nil {
+		return err
+	}
+	defer lock.Discard()
+	// What a killed writer left behind holds keys.
+	if err := d.Sweep(filepath.Base(k.path)); err != nil {
+		return err
+	}
+	var keys []secrets.Key
+	data, err := d.Read(filepath.Base(k.path), maxKeys)
+	switch {
+	case err == nil:
+		if keys, err = secrets.ParseKeys(ctx, data, nil); err != nil {
+			return err
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	next, err := edit(keys)
+	if err != nil || next == nil {
+		return err
+	}
+	doc, err := secrets.AppendKeys(ctx, nil, next, nil)
+	if err != nil {
+		return err
+	}
+	return d.Write(filepath.Base(k.path), doc)
+}
