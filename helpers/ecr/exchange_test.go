@@ -129,8 +129,8 @@ func TestExchangeWhenTheServiceMisbehaves(t *testing.T) {
 		calls int // 0: any number
 		want  helpers.Reason
 	}{
-		{name: "hangs", fault: cloudtest.Hang(), limit: 300 * time.Millisecond, calls: 1, want: helpers.Timeout},
-		{name: "drips", fault: cloudtest.Drip(), limit: 300 * time.Millisecond, calls: 1, want: helpers.Timeout},
+		{name: "hangs", fault: cloudtest.Hang(), limit: 3 * time.Second, calls: 1, want: helpers.Timeout},
+		{name: "drips", fault: cloudtest.Drip(), limit: 3 * time.Second, calls: 1, want: helpers.Timeout},
 		{name: "sends 2 GiB", fault: cloudtest.Bomb(nil), calls: 1, want: helpers.BadAnswer},
 		{name: "sends garbage", fault: cloudtest.Garbage(canary), calls: 1, want: helpers.BadAnswer},
 		{name: "redirects", fault: cloudtest.Redirect("https://elsewhere.example.com/"), calls: 1, want: helpers.BadAnswer},
