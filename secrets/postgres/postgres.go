@@ -5,12 +5,14 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"io/fs"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 
+	"github.com/beam-cloud/docker-credential-beta9/helpers"
 	"github.com/beam-cloud/docker-credential-beta9/secrets"
 	"github.com/beam-cloud/docker-credential-beta9/secrets/internal/pg"
 	"github.com/beam-cloud/docker-credential-beta9/secrets/internal/rows"
@@ -54,6 +56,9 @@ func Migrate(ctx context.Context, dsn string) error {
 		err = pg.Locked(ctx, db, migrating, func() error {
 			return rows.Migrate(ctx, db, goose.DialectPostgres, files, "cred_version")
 		})
+	}
+	if f, ok := errors.AsType[*helpers.Failure](err); ok {
+		return f
 	}
 	if err != nil {
 		return secrets.Unavailable(database{}, err, pg.Hint(err))

@@ -65,6 +65,9 @@ func Open(ctx context.Context, path string, k *secrets.Keyring) (*Store, error) 
 	}
 	if err := migrate(ctx, db); err != nil {
 		db.Close()
+		if f, ok := errors.AsType[*helpers.Failure](err); ok {
+			return nil, f
+		}
 		return nil, secrets.Unavailable(file(path), err, hint(err))
 	}
 	s, err := rows.New(ctx, db, k, rows.Dialect{Hint: hint})
