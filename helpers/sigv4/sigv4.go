@@ -28,8 +28,8 @@ type Keys struct {
 	Session string
 }
 
-// Sign signs a request for the time at, and so sets its headers X-Amz-Date, Authorization and, where the keys have a
-// token, X-Amz-Security-Token. Every header that the request has by then is signed; what is added later is not, and may be
+// Sign signs a request for the time at, and so sets its Host and its headers X-Amz-Date, Authorization and, where the keys
+// have a token, X-Amz-Security-Token. Every header that the request has by then is signed; what is added later is not, and may be
 // changed on the way. The body is that of the request, which is not read.
 func Sign(r *http.Request, body []byte, k Keys, service, region string, at time.Time) {
 	date := at.UTC().Format(stamp)
@@ -38,6 +38,7 @@ func Sign(r *http.Request, body []byte, k Keys, service, region string, at time.
 	if k.Session != "" {
 		r.Header.Set("X-Amz-Security-Token", k.Session)
 	}
+	r.Host = host(r)
 	names, lines := headers(r)
 	canonical := strings.Join([]string{r.Method, path(r.URL), query(r.URL), lines, names, sum(body)}, "\n")
 	scope := strings.Join([]string{date[:8], region, service, terminal}, "/")
@@ -52,10 +53,19 @@ func Sign(r *http.Request, body []byte, k Keys, service, region string, at time.
 		", Signature="+hex.EncodeToString(key))
 }
 
+// host returns the host of a request without the port that its scheme implies: who verifies does not count on it.
+func host(r *http.Request) string {
+	h := cmp.Or(r.Host, r.URL.Host)
+	if r.URL.Scheme == "https" {
+		return strings.TrimSuffix(h, ":443")
+	}
+	return strings.TrimSuffix(h, ":80")
+}
+
 // headers returns the names of the signed headers, and a line for each.
 func headers(r *http.Request) (names, lines string) {
 	type header struct{ name, value string }
-	all := []header{{"host", cmp.Or(r.Host, r.URL.Host)}}
+	all := []header{{"host", r.Host}}
 	for name, values := range r.Header {
 		var clean []string
 		for _, v := range values {
@@ -89,13 +99,23 @@ func path(u *url.URL) string {
 	return b.String()
 }
 
-// query returns the parameters in the order of their names, and of their values where a name has several.
+// query returns the parameters in the order of their names, and of their values where a name has several. It is the escaped
+// ones that are compared.
 func query(u *url.URL) string {
-	values := u.Query()
-	for _, v := range values {
-		slices.Sort(v)
+	escape := func(s string) string { return strings.ReplaceAll(url.QueryEscape(s), "+", "%20") } // a plus itself is escaped
+	type parameter struct{ name, value string }
+	var all []parameter
+	for name, values := range u.Query() {
+		for _, v := range values {
+			all = append(all, parameter{escape(name), escape(v)})
+		}
 	}
-	return strings.ReplaceAll(values.Encode(), "+", "%20") // a plus of a value is escaped already
+	slices.SortFunc(all, func(a, b parameter) int { return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.value, b.value)) })
+	var pairs []string
+	for _, p := range all {
+		pairs = append(pairs, p.name+"="+p.value)
+	}
+	return strings.Join(pairs, "&")
 }
 
 func sum(b []byte) string {

@@ -59,7 +59,7 @@ func TestSignsAsTheSDK(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		text := func(name, pattern string) string { return rapid.StringMatching(pattern).Draw(t, name) }
-		url := "https://" + text("host", `[a-z]{1,8}(\.[a-z0-9-]{1,8}){1,3}(:[1-9][0-9]{1,3})?`) +
+		url := text("scheme", `https?`) + "://" + text("host", `[a-z]{1,8}(\.[a-z0-9-]{1,8}){1,3}(:(80|443|[1-9][0-9]{1,3}))?`) +
 			text("path", `(/[A-Za-z0-9._~-]{1,5}(%20|%2F|%C3%A9|[:=+@,])?){0,4}/?`)
 		if q := text("query", `([A-Za-z]{1,2}=[A-Za-z0-9~_-]{0,4}(%2B|%20|\+|%C3%A9)?&){0,4}`); q != "" {
 			url += "?" + strings.TrimSuffix(q, "&")
