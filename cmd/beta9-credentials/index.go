@@ -68,7 +68,7 @@ func (i indexed) String() string { return fmt.Sprintf("%d files in %d layers", i
 func (a *app) index(ctx context.Context, w worker, reference, file string) (indexed, error) {
 	ref, err := helpers.ParseReference(reference)
 	if err != nil {
-		return indexed{}, usageError("%q: %w", reference, err)
+		return indexed{}, usageError("%q: %w", withoutUser(reference), err)
 	}
 	found, err := w.Preflight(ctx, ref.String())
 	if err != nil {

@@ -101,7 +101,7 @@ func judge(ctx context.Context, w worker, references []string) ([]verdict, error
 	for i, s := range references {
 		ref, err := helpers.ParseReference(s)
 		if err != nil {
-			return nil, usageError("%q: %w", s, err)
+			return nil, usageError("%q: %w", withoutUser(s), err)
 		}
 		parsed[i] = ref
 	}
