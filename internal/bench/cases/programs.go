@@ -110,7 +110,12 @@ func copyFile(to, from string) error {
 // buildAll builds the programs.
 func (p *Programs) buildAll(ctx context.Context) error {
 	tree, dir := p.tree, p.built
-	if err := p.build(ctx, tree, dir+string(filepath.Separator), "./cmd/...", data+"empty", data+"networked", data+"crowd"); err != nil {
+	ours := exec.CommandContext(ctx, "make", "--no-print-directory", "build", "BIN="+dir, "BUILDVCS=false")
+	ours.Dir = tree
+	if out, err := ours.CombinedOutput(); err != nil {
+		return failed(ours, out, err)
+	}
+	if err := p.build(ctx, tree, dir+string(filepath.Separator), data+"empty", data+"networked", data+"crowd"); err != nil {
 		return err
 	}
 	// The provider runs a helper of the table and no other, so the trivial one goes by the name of one.
@@ -142,10 +147,15 @@ func (p *Programs) build(ctx context.Context, in, to string, packages ...string)
 	cmd.Dir = in
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		lines := bytes.Split(bytes.TrimSpace(out), []byte("\n"))
-		return fmt.Errorf("go build %s: %w: %s", strings.Join(packages, " "), err, lines[len(lines)-1])
+		return failed(cmd, out, err)
 	}
 	return nil
+}
+
+// failed tells of a build by the last line that it printed.
+func failed(cmd *exec.Cmd, out []byte, err error) error {
+	lines := bytes.Split(bytes.TrimSpace(out), []byte("\n"))
+	return fmt.Errorf("%s: %w: %s", strings.Join(cmd.Args, " "), err, lines[len(lines)-1])
 }
 
 // Has tells whether a program is here.
