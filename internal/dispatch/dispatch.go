@@ -38,12 +38,7 @@ const (
 // Main runs the dispatcher as this process and returns the exit code.
 func Main() int {
 	_ = harden.Process() // what it protects is protected by other means as well
-	p := serve.Own()
-	folder, err := ownFolder()
-	if err != nil {
-		folder = "" // Run says so once it is known that a helper is needed
-	}
-	return Run(context.Background(), folder, p)
+	return Run(context.Background(), ownFolder, serve.Own())
 }
 
 // ownFolder returns the folder of this program, where the helpers of the same release are.
@@ -56,14 +51,14 @@ func ownFolder() (string, error) {
 	return filepath.Dir(path), err
 }
 
-// Run carries out one call with the helpers in folder and returns the exit code.
-func Run(ctx context.Context, folder string, p serve.Process) int {
+// Run carries out one call with the helpers in a folder, which is asked for once one is needed, and returns the exit code.
+func Run(ctx context.Context, folder func() (string, error), p serve.Process) int {
 	d := dispatcher{folder: folder, process: p}
 	return serve.Protocol(ctx, Name, p, grace, d.carryOut)
 }
 
 type dispatcher struct {
-	folder  string
+	folder  func() (string, error)
 	process serve.Process
 }
 
@@ -135,7 +130,11 @@ func missing(verb string, t helpers.Type, err error) (serve.Outcome, error) {
 // run runs the helper of a type. Its environment is this program's own, since both are the same user's; material on a
 // descriptor is handed on, because descriptors are not inherited.
 func (d dispatcher) run(ctx context.Context, t helpers.Type, verb string, input []byte) (serve.Outcome, error) {
-	folder, err := execute.OpenFolder(d.folder, execute.Options{Types: []string{t.Name}, MaxStdout: maxOutput})
+	path, err := d.folder()
+	if err != nil {
+		return serve.Outcome{}, err
+	}
+	folder, err := execute.OpenFolder(path, execute.Options{Types: []string{t.Name}, MaxStdout: maxOutput})
 	if err != nil {
 		return serve.Outcome{}, err
 	}

@@ -58,7 +58,7 @@ type printed struct {
 
 func run(folder, verb, stdin string, env ...string) printed {
 	var stdout, stderr bytes.Buffer
-	code := dispatch.Run(context.Background(), folder, serve.Process{
+	code := dispatch.Run(context.Background(), func() (string, error) { return folder, nil }, serve.Process{
 		Args: []string{verb}, Stdin: strings.NewReader(stdin), Stdout: &stdout, Stderr: &stderr, Environ: env,
 	})
 	return printed{stdout.String(), stderr.String(), code}

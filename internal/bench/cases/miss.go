@@ -16,7 +16,7 @@ func miss(s *scene) report.Section {
 			"the machine's whole bundle of certificates. Over http it is the metadata server of a machine in Google's cloud. Azure takes two\n" +
 			"calls, of which the second waits for the first. CPU is what the helper itself has used; the rest of the wall time is the\n" +
 			"stand-in's, on the other processor.",
-		Columns: []string{"", "wall", "× empty", "CPU", "peak", "to the peer"},
+		Columns: []string{"", "wall", "× empty", "CPU", "CPU, × empty", "peak", "to the peer"},
 	}
 	var subjects []subject
 	peers := map[string]string{}
@@ -49,21 +49,21 @@ func miss(s *scene) report.Section {
 	floor := o.Floor()
 	section.Rows = []report.Row{{Name: "an empty Go program", Who: report.Floor, Cells: []report.Cell{
 		report.Of(floor.Wall(), report.Seconds), report.Of(measure.Exactly(1), report.Ratio), report.Of(floor.CPU(), report.Seconds),
-		report.Of(s.peak(subject{command: s.empty()}), report.Memory), report.Empty,
+		report.Of(measure.Exactly(1), report.Ratio), report.Of(s.peak(subject{command: s.empty()}), report.Memory), report.Empty,
 	}}}
 	for _, x := range subjects {
 		series := o.Of(x.name)
-		cpu := report.Of(series.CPU(), report.Seconds)
+		share := report.Of(series.CPU().Over(floor.CPU()), report.Ratio)
 		if x.who == report.Ours {
-			cpu = cpu.Under("miss")
+			share = share.Under("miss")
 		}
 		versus := report.Empty
 		if peer := peers[x.name]; peer != "" {
 			versus = report.Of(series.Wall().Over(o.Of(peer).Wall()), report.Ratio).To(peer)
 		}
 		section.Rows = append(section.Rows, report.Row{Name: x.name, Who: x.who, Cells: []report.Cell{
-			report.Of(series.Wall(), report.Seconds), report.Of(series.Wall().Over(floor.Wall()), report.Ratio), cpu,
-			report.Of(s.peak(x), report.Memory), versus,
+			report.Of(series.Wall(), report.Seconds), report.Of(series.Wall().Over(floor.Wall()), report.Ratio),
+			report.Of(series.CPU(), report.Seconds), share, report.Of(s.peak(x), report.Memory), versus,
 		}})
 	}
 	return section
