@@ -7,12 +7,14 @@ import (
 
 	"github.com/beam-cloud/docker-credential-beta9/secrets"
 	"github.com/beam-cloud/docker-credential-beta9/secrets/internal/ratio"
+	"github.com/beam-cloud/docker-credential-beta9/secrets/secretstest"
 )
 
 // BenchmarkFind compares Find, which is one join, with the three queries that Beta9 makes for the same: the image, the
-// workspace's key, the secret. Either way ends with the material.
+// workspace's key, the secret. Either way ends with the material. The database is asked over TCP, as Beta9's is.
 func BenchmarkFind(b *testing.B) {
-	address := fresh(b)
+	address := secretstest.PostgresOverTCP(b)
+	execute(b, address, schema)
 	prepare(b, address, []string{workspace}, []string{image})
 	s, err := migrateAndOpen(b.Context(), address, ring(b))
 	if err != nil {

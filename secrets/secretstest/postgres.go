@@ -3,8 +3,10 @@ package secretstest
 import (
 	"bufio"
 	"context"
+	"crypto/rand"
 	"fmt"
 	"io"
+	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -24,32 +26,43 @@ import (
 // it, tests make their databases there; without it, they start a server of their own.
 const serverVariable = "BETA9_TEST_POSTGRES"
 
-// A Cluster is a PostgreSQL server of a test, which listens on a socket in a folder of its own and nowhere else.
+// A Cluster is a PostgreSQL server of a test, which listens on a socket in a folder of its own, and but for
+// [PostgresOverTCP] nowhere else.
 type Cluster struct {
 	bin, dir string
+	listen   string // the addresses that it listens at, beside the socket
+	port     int
 	process  *exec.Cmd
 	ended    chan struct{}
 }
 
+// usualPort is that of PostgreSQL, which is a part of the name of its socket.
+const usualPort = 5432
+
 // NewCluster starts a server that the test may kill. It is gone at the end of the test.
 func NewCluster(t testing.TB) *Cluster {
 	t.Helper()
-	c := must(newCluster(needs.Postgres(t)))(t)
+	return must(newCluster(needs.Postgres(t), "", usualPort))(t).until(t)
+}
+
+// until has the server gone at the end of the test.
+func (c *Cluster) until(t testing.TB) *Cluster {
 	t.Cleanup(c.remove)
 	return c
 }
 
-func newCluster(bin string) (*Cluster, error) {
+func newCluster(bin, listen string, port int) (*Cluster, error) {
 	dir, err := os.MkdirTemp("", "beta9-postgres-")
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{bin: bin, dir: dir}
+	c := &Cluster{bin: bin, dir: dir, listen: listen, port: port}
 	if err := give(dir); err != nil {
 		c.remove()
 		return nil, err
 	}
-	initdb := c.command("initdb", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C", "--no-sync", "-D", filepath.Join(dir, "data"))
+	initdb := c.command("initdb", "--auth-local=trust", "--auth-host=scram-sha-256", "--username=postgres", "--encoding=UTF8", "--locale=C",
+		"--no-sync", "-D", filepath.Join(dir, "data"))
 	if out, err := initdb.CombinedOutput(); err != nil {
 		c.remove()
 		return nil, fmt.Errorf("initdb: %w: %s", err, out)
@@ -77,8 +90,8 @@ func (c *Cluster) Start(t testing.TB) {
 }
 
 func (c *Cluster) start() error {
-	cmd := c.command("postgres", "-D", filepath.Join(c.dir, "data"), "-k", c.dir, "-c", "listen_addresses=",
-		"-c", "fsync=off", "-c", "max_connections=200", "-c", "shared_buffers=32MB", "-c", "log_min_messages=log")
+	cmd := c.command("postgres", "-D", filepath.Join(c.dir, "data"), "-k", c.dir, "-c", "listen_addresses="+c.listen,
+		"-c", fmt.Sprintf("port=%d", c.port), "-c", "fsync=off", "-c", "max_connections=200", "-c", "shared_buffers=32MB", "-c", "log_min_messages=log")
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
 		return err
@@ -132,7 +145,7 @@ func (c *Cluster) remove() {
 
 // Address returns the address of a database of the server.
 func (c *Cluster) Address(database string) string {
-	return "postgres:///" + database + "?host=" + c.dir + "&user=postgres"
+	return fmt.Sprintf("postgres:///%s?host=%s&port=%d&user=postgres", database, c.dir, c.port)
 }
 
 // Database makes an empty database and returns its address.
@@ -172,9 +185,28 @@ func Postgres(t testing.TB) string {
 	shared.mu.Lock()
 	defer shared.mu.Unlock()
 	if shared.cluster == nil {
-		shared.cluster = must(newCluster(bin))(t)
+		shared.cluster = must(newCluster(bin, "", usualPort))(t)
 	}
 	return shared.cluster.Database(t)
+}
+
+// PostgresOverTCP is [Postgres] on a server that is spoken to as one on another machine is, and so at its price: over TCP,
+// with a password. It is for what is measured.
+func PostgresOverTCP(t testing.TB) string {
+	t.Helper()
+	if server := os.Getenv(serverVariable); server != "" {
+		return databaseOn(t, server)
+	}
+	const host = "127.0.0.1"
+	free := must(net.Listen("tcp", host+":0"))(t)
+	port := free.Addr().(*net.TCPAddr).Port
+	do(t, free.Close())
+	c := must(newCluster(needs.Postgres(t), host, port))(t).until(t)
+	password := rand.Text()
+	conn := must(pgx.Connect(t.Context(), c.Address("postgres")))(t)
+	defer conn.Close(t.Context())
+	_ = must(conn.Exec(t.Context(), "ALTER USER postgres PASSWORD '"+password+"'"))(t)
+	return databaseOn(t, fmt.Sprintf("postgres://postgres:%s@%s:%d/postgres?sslmode=disable", password, host, port))
 }
 
 func databaseOn(t testing.TB, server string) string {
