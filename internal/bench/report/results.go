@@ -80,6 +80,8 @@ type Cell struct {
 	Budget string `json:"budget,omitempty"`
 	// Peer names whose value this one is a ratio to, if any: below 1 is better.
 	Peer string `json:"peer,omitempty"`
+	// IsApart is for a value that was measured apart from the rest of its section, see [Cell.Apart].
+	IsApart bool `json:"apart,omitempty"`
 	// Text takes the place of a value.
 	Text string `json:"text,omitempty"`
 }
@@ -114,8 +116,17 @@ func (c Cell) To(peer string) Cell {
 	return c
 }
 
-// timed tells whether the value was measured with a clock, and so is as noisy as the machine.
-func (c Cell) timed() bool { return (c.Unit == Seconds || c.Unit == Ratio) && c.Low != c.High }
+// Apart returns the cell as one that was measured by turns and repeats of its own: its bounds hold its noise, and that of
+// the section says nothing of it.
+func (c Cell) Apart() Cell {
+	c.IsApart = true
+	return c
+}
+
+// timed tells whether the value was measured with a clock, and so is as noisy as the section.
+func (c Cell) timed() bool {
+	return (c.Unit == Seconds || c.Unit == Ratio) && c.Low != c.High && !c.IsApart
+}
 
 // Put adds a section, or puts it in the place of the one with the same ID.
 func (r *Results) Put(s Section) {
