@@ -31,6 +31,7 @@ type Cache struct {
 	typ     string
 	folders folders.Folders
 	lasting folders.Folders // where tokens lie for a process that has no folder of the session
+	keys    *seal.Keys
 	off     bool
 	now     func() time.Time
 }
@@ -45,6 +46,13 @@ func Open(typ string, getenv func(string) string, now func() time.Time) *Cache {
 		return getenv(name)
 	}
 	return &Cache{typ: typ, folders: folders.New(getenv), lasting: folders.New(lasting), off: getenv(Variable) == "off", now: now}
+}
+
+// Sharing returns the cache with keys that others use as well.
+func (c *Cache) Sharing(keys *seal.Keys) *Cache {
+	shared := *c
+	shared.keys = keys
+	return &shared
 }
 
 // Source returns what answers like from, but from the cache where it can. Besides the errors of from there is a
@@ -114,7 +122,7 @@ func (c *Cache) find(key helpers.Key) (*slot, error) {
 		folder.Close()
 		return nil, err
 	}
-	sealKey, err := keyFile.Read()
+	sealKey, err := c.keys.Read(keyFile)
 	if err != nil {
 		folder.Close()
 		return nil, err

@@ -2,12 +2,12 @@ package dispatch
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync"
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
 	"github.com/beam-cloud/docker-credential-beta9/internal/folders"
+	"github.com/beam-cloud/docker-credential-beta9/internal/seal"
 	"github.com/beam-cloud/docker-credential-beta9/internal/serve"
 	"github.com/beam-cloud/docker-credential-beta9/internal/store"
 )
@@ -23,8 +23,10 @@ func (d dispatcher) list(ctx context.Context) (serve.Outcome, error) {
 	entries := map[string]string{}
 	var mu sync.Mutex
 	var all sync.WaitGroup
+	logins := store.Open(folders.New(d.process.Getenv)).Sharing(new(seal.Keys))
+	some := logins.Any()
 	for _, t := range helpers.Types() {
-		if !d.mayList(ctx, t) {
+		if !d.mayList(ctx, logins, some, t) {
 			continue
 		}
 		all.Go(func() {
@@ -50,15 +52,16 @@ func (d dispatcher) list(ctx context.Context) (serve.Outcome, error) {
 	return serve.Outcome{Stdout: out}, err
 }
 
-// mayList tells whether a type's helper may have something to list: a stored login, or a secret in the environment.
-func (d dispatcher) mayList(ctx context.Context, t helpers.Type) bool {
+// mayList tells whether a type's helper may have something to list: a secret in the environment, or a stored login, of
+// which there are some or none of any type.
+func (d dispatcher) mayList(ctx context.Context, logins *store.Store, some bool, t helpers.Type) bool {
 	set := func(key string) bool { return key != "" && d.process.Getenv(key) != "" }
 	if slices.ContainsFunc(t.Keys, func(k helpers.KeySet) bool { return set(k.Secret) || set(k.File) }) {
 		return true
 	}
-	heads, err := store.Open(folders.New(d.process.Getenv)).List(ctx, t.Name)
-	if _, nowhere := errors.AsType[*folders.Error](err); nowhere {
-		return false // without a home nothing is stored
+	if !some {
+		return false
 	}
+	heads, err := logins.List(ctx, t.Name)
 	return err != nil || len(heads) > 0 // what is wrong with the store is for the helper to say
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"sync"
 
 	"github.com/beam-cloud/docker-credential-beta9/internal/file"
 	"github.com/beam-cloud/docker-credential-beta9/internal/folders"
@@ -50,6 +51,33 @@ func (f KeyFile) Read() (Key, error) {
 	}
 	defer d.Close()
 	return f.read(d)
+}
+
+// Keys remembers the keys that it has read, so that several parts of one call read a file once. The nil Keys remembers
+// nothing. It is safe for concurrent use.
+type Keys struct {
+	mu    sync.Mutex
+	known map[string]Key // by path
+}
+
+// Read returns the key of a file, as [KeyFile.Read] does.
+func (k *Keys) Read(f KeyFile) (Key, error) {
+	if k == nil {
+		return f.Read()
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if key, ok := k.known[f.path]; ok {
+		return key, nil
+	}
+	key, err := f.Read()
+	if err == nil {
+		if k.known == nil {
+			k.known = make(map[string]Key, 1)
+		}
+		k.known[f.path] = key
+	}
+	return key, err
 }
 
 // ReadOrMake returns the key, and makes one when there is none. Of several processes that do so at the same time, one

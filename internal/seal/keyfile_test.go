@@ -111,6 +111,32 @@ func TestKeyIsMadeOnce(t *testing.T) {
 	}
 }
 
+// A key is read once, however many ask for it; that there is none is not remembered.
+func TestKeysAreReadOnce(t *testing.T) {
+	t.Parallel()
+	home := filepath.Join(t.TempDir(), "b9")
+	f := keyFile(t, map[string]string{"BETA9_CREDENTIAL_HOME": home})
+	var keys, others Keys
+	if _, err := keys.Read(f); !errors.Is(err, fs.ErrNotExist) {
+		t.Fatalf("%v", err)
+	}
+	made, err := f.ReadOrMake(t.Context())
+	do(t, err)
+	if k, err := keys.Read(f); err != nil || k.ID() != made.ID() {
+		t.Errorf("%v, %v", k.ID(), err)
+	}
+	do(t, os.Remove(f.Path()))
+	if k, err := keys.Read(f); err != nil || k.ID() != made.ID() {
+		t.Errorf("read again: %v", err)
+	}
+	if _, err := others.Read(f); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("somebody else's: %v", err)
+	}
+	if _, err := (*Keys)(nil).Read(f); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("nobody's: %v", err)
+	}
+}
+
 func TestManyProcessesMakeOneKey(t *testing.T) {
 	t.Parallel()
 	for name, env := range map[string]func(folder string) string{

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
+	"github.com/beam-cloud/docker-credential-beta9/internal/seal"
 )
 
 const (
@@ -67,6 +68,7 @@ func Protocol(ctx context.Context, name string, p Process, grace time.Duration, 
 type call struct {
 	kind    Kind
 	process Process
+	keys    seal.Keys
 }
 
 func (c *call) carryOut(ctx context.Context, verb string) (o Outcome, err error) {

@@ -140,7 +140,9 @@ func (c *call) machine(m *helpers.Map) helpers.Machine {
 	return helpers.Machine{Getenv: c.process.Getenv, Environ: c.process.Environ, Map: m}
 }
 
-func (c *call) cache() *cache.Cache { return cache.Open(c.kind.Type, c.process.Getenv, time.Now) }
+func (c *call) cache() *cache.Cache {
+	return cache.Open(c.kind.Type, c.process.Getenv, time.Now).Sharing(&c.keys)
+}
 
 // exchange makes a credential out of material, or takes the one that was made of it before.
 func (c *call) exchange(ctx context.Context, m *helpers.Map, r helpers.Registry, material helpers.Material, source string) (helpers.Credential, error) {

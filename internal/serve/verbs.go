@@ -138,7 +138,9 @@ func (c *call) environmentRegistries(ctx context.Context) []helpers.Registry {
 	})
 }
 
-func (c *call) logins() *store.Store { return store.Open(folders.New(c.process.Getenv)) }
+func (c *call) logins() *store.Store {
+	return store.Open(folders.New(c.process.Getenv)).Sharing(&c.keys)
+}
 
 func (c *call) name() string { return helpers.ExecutablePrefix + c.kind.Type }
 

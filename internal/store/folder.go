@@ -64,7 +64,7 @@ func (s *Store) key(d *file.Folder) (seal.Key, error) {
 	if err != nil {
 		return seal.Key{}, err
 	}
-	key, err := keyFile.Read()
+	key, err := s.keys.Read(keyFile)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return key, err
 	}
@@ -76,7 +76,7 @@ func (s *Store) key(d *file.Folder) (seal.Key, error) {
 		return seal.Key{}, helpers.ErrNotFound
 	}
 	// The first login of all, with its key, may have been stored between the two looks.
-	key, err = keyFile.Read()
+	key, err = s.keys.Read(keyFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return seal.Key{}, &LostError{key: keyFile.Path(), folder: d.Path("")}
 	}

@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os"
 	"slices"
 	"strings"
 
@@ -29,10 +30,27 @@ const lockName = "lock"
 // the failure's cause. Nothing that they print holds a secret.
 type Store struct {
 	folders folders.Folders
+	keys    *seal.Keys
 }
 
 // Open returns the store of the folders. Nothing is read or created until a method needs it.
 func Open(f folders.Folders) *Store { return &Store{folders: f} }
+
+// Sharing returns the store with keys that others use as well.
+func (s *Store) Sharing(keys *seal.Keys) *Store { return &Store{s.folders, keys} }
+
+// Any tells whether a login of any type may be stored: not where there is no folder of the logins, and none where the
+// environment names no place for one.
+func (s *Store) Any() bool {
+	path, err := s.logins()
+	if _, nowhere := errors.AsType[*folders.Error](err); nowhere {
+		return false
+	}
+	if err == nil {
+		_, err = os.Lstat(path)
+	}
+	return !errors.Is(err, fs.ErrNotExist)
+}
 
 // Put stores a login of a type for its registry, in the place of the one that is there. It creates the store, and the
 // key, when there is none.

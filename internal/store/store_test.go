@@ -484,6 +484,21 @@ func TestPutWaitsNoLongerThanItsContext(t *testing.T) {
 	}
 }
 
+func TestAnyLogin(t *testing.T) {
+	t.Parallel()
+	s, _ := inHome(t)
+	if s.Any() {
+		t.Error("there are logins before one was stored")
+	}
+	do(t, s.Put(context.Background(), "generic", login(t, "registry.example.com", "somebody", "not-a-secret")))
+	if !s.Any() {
+		t.Error("there is no login after one was stored")
+	}
+	if Open(folders.New(func(string) string { return "" })).Any() {
+		t.Error("there are logins nowhere")
+	}
+}
+
 // Some services take the token in the place of the user name, and a list shows user names.
 func TestListShowsNoSecret(t *testing.T) {
 	t.Parallel()
