@@ -184,6 +184,12 @@ func (s *Store) List(ctx context.Context, typ string) ([]Head, error) {
 }
 
 func (s *Store) list(ctx context.Context, typ string) ([]Head, error) {
+	if path, err := s.logins(); err == nil {
+		// The usual case of whoever lists without having stored, and the quicker way to see it.
+		if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+			return nil, helpers.ErrNotFound
+		}
+	}
 	d, key, err := s.open()
 	if err != nil {
 		return nil, err
