@@ -60,6 +60,7 @@ func run(folder, verb, stdin string, env ...string) printed {
 	var stdout, stderr bytes.Buffer
 	code := dispatch.Run(context.Background(), func() (string, error) { return folder, nil }, serve.Process{
 		Args: []string{verb}, Stdin: strings.NewReader(stdin), Stdout: &stdout, Stderr: &stderr, Environ: env,
+		Exit: func(int) { panic("the dispatcher does not end by itself") },
 	})
 	return printed{stdout.String(), stderr.String(), code}
 }

@@ -19,6 +19,9 @@ type Process struct {
 	Stdout  io.Writer
 	Stderr  io.Writer
 	Environ []string
+	// Exit ends the process with an exit code, from another goroutine than the one that carries out the call, when that
+	// one is stuck.
+	Exit func(code int)
 }
 
 // Main runs a helper as this process and returns the exit code. While a verb writes, SIGTERM and SIGINT end it by its
@@ -37,7 +40,7 @@ func Main(k Kind) int {
 
 // Own returns what this process got from whoever started it.
 func Own() Process {
-	p := Process{os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Environ()}
+	p := Process{os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Environ(), os.Exit}
 	if wasClosed() {
 		p.Stdout = nobody{}
 	}

@@ -6,8 +6,6 @@ package serve
 
 import (
 	"context"
-	"errors"
-	"io"
 	"strconv"
 	"time"
 
@@ -46,22 +44,27 @@ type Outcome struct {
 
 // Protocol is the frame of a call of the program called name: it refuses what is not a verb, runs carryOut within the
 // deadline of the call plus grace, and prints the outcome. It never takes longer, whatever stdin, stdout and the network
-// do: when the deadline passes while stdin or stdout is stuck, the goroutine that reads or writes is left behind, for the
-// process is about to end. What is not stuck has a last moment to come to an end of its own.
+// do: when the deadline passes while one of them is stuck, the process is ended from beside it, see [Process]. What is not
+// stuck has a last moment to come to an end of its own.
 func Protocol(ctx context.Context, name string, p Process, grace time.Duration, carryOut func(context.Context, string) (Outcome, error)) int {
 	if code, done := usage(name, p); done {
 		return code
 	}
-	var say sayings
 	timeout, err := p.timeout()
+	e := ending{process: p, done: make(chan struct{})}
 	if err != nil {
-		return p.finish(&say, Outcome{}, err)
+		return e.print(Outcome{}, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout+grace)
 	defer cancel()
-	ctx = p.trace(ctx, &say)
-	o, err := within(ctx, func() (Outcome, error) { return carryOut(ctx, p.Args[0]) })
-	return p.finish(&say, o, err)
+	ctx = p.trace(ctx, &e.say)
+	defer context.AfterFunc(ctx, func() { e.giveUp(ctx) })()
+	makeRoom()
+	o, err := carryOut(ctx, p.Args[0])
+	if err != nil && ctx.Err() != nil {
+		err = over(ctx)
+	}
+	return e.print(o, err)
 }
 
 // A call is one run of a helper.
@@ -83,67 +86,6 @@ func (c *call) carryOut(ctx context.Context, verb string) (o Outcome, err error)
 		o.Stdout, err = c.list(ctx)
 	}
 	return o, err
-}
-
-// within runs f and gives up waiting for it when the context ends. What f reports about the context's end is said in
-// the protocol's words either way.
-func within[T any](ctx context.Context, f func() (T, error)) (T, error) {
-	type outcome struct {
-		value T
-		err   error
-	}
-	done := make(chan outcome, 1)
-	go func() {
-		makeRoom()
-		value, err := f()
-		done <- outcome{value, err}
-	}()
-	select {
-	case o := <-done:
-		return o.value, o.err
-	case <-ctx.Done():
-		select {
-		case o := <-done:
-			if o.err == nil {
-				return o.value, nil
-			}
-		case <-time.After(lastMoment):
-		}
-		var none T
-		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-			return none, helpers.Fail(helpers.Timeout, "the call did not end within its deadline",
-				"set "+TimeoutVariable+" to wait longer, or "+DebugVariable+"=1 to see for what")
-		}
-		return none, helpers.Fail(helpers.Canceled, "the call was interrupted", "")
-	}
-}
-
-// finish prints the outcome, or the error line, and returns the exit code. An answer that could not be written whole is
-// a failure, so that no client takes silence for success.
-func (p Process) finish(say *sayings, o Outcome, err error) int {
-	if err != nil {
-		o = Outcome{Code: 1, Stdout: []byte(helpers.ErrorLine(err) + "\n")}
-	}
-	timeout, wrong := p.timeout()
-	if wrong != nil {
-		timeout = defaultTimeout
-	}
-	write(p.Stderr, append(o.Stderr, say.end(err)...), timeout)
-	if !write(p.Stdout, o.Stdout, timeout) {
-		return 1
-	}
-	return o.Code
-}
-
-// write writes all of b, and gives up when the reader does not take it in the time that a whole call may need.
-func write(w io.Writer, b []byte, timeout time.Duration) bool {
-	if len(b) == 0 {
-		return true
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
-	defer cancel()
-	_, err := within(ctx, func() (int, error) { return w.Write(b) })
-	return err == nil
 }
 
 func (p Process) timeout() (time.Duration, error) {

@@ -39,6 +39,7 @@ func run(typ, verb, stdin string, env ...string) printed {
 	var stdout, stderr bytes.Buffer
 	code := serve.Run(context.Background(), kinds[typ], serve.Process{
 		Args: []string{verb}, Stdin: strings.NewReader(stdin), Stdout: &stdout, Stderr: &stderr, Environ: env,
+		Exit: func(int) { panic("the helper does not end by itself") },
 	})
 	return printed{stdout.String(), stderr.String(), code}
 }
@@ -332,17 +333,16 @@ func TestEverythingEnds(t *testing.T) {
 	t.Parallel()
 	stuck, writer := io.Pipe()
 	defer writer.Close()
-	p := serve.Process{Args: []string{"get"}, Stdin: stuck, Stderr: io.Discard, Environ: []string{home(t), "BETA9_CREDENTIAL_TIMEOUT=10ms"}}
-	var stdout bytes.Buffer
-	p.Stdout = &stdout
-	if code := serve.Run(context.Background(), kinds["ghcr"], p); code != 1 || !strings.HasPrefix(stdout.String(), "timeout: ") {
-		t.Errorf("exit code %d, stdout %q", code, stdout.String())
-	}
-	ctx, cancel := context.WithCancel(context.Background())
+	canceled, cancel := context.WithCancel(context.Background())
 	cancel()
-	stdout.Reset()
-	if code := serve.Run(ctx, kinds["ghcr"], p); code != 1 || !strings.HasPrefix(stdout.String(), "canceled: ") {
-		t.Errorf("exit code %d, stdout %q", code, stdout.String())
+	for want, ctx := range map[string]context.Context{"timeout: ": context.Background(), "canceled: ": canceled} {
+		var stdout bytes.Buffer
+		exited := make(chan int)
+		go serve.Run(ctx, kinds["ghcr"], serve.Process{Args: []string{"get"}, Stdin: stuck, Stdout: &stdout, Stderr: io.Discard,
+			Environ: []string{home(t), "BETA9_CREDENTIAL_TIMEOUT=10ms"}, Exit: func(code int) { exited <- code }})
+		if code := <-exited; code != 1 || !strings.HasPrefix(stdout.String(), want) {
+			t.Errorf("exit code %d, stdout %q, want %q", code, stdout.String(), want)
+		}
 	}
 	for _, bad := range []string{"soon", "-1s", "0", "0s"} {
 		got := run("ghcr", "get", "ghcr.io", home(t), "BETA9_CREDENTIAL_TIMEOUT="+bad)
