@@ -6,8 +6,8 @@ import (
 	"sync"
 )
 
-// flights lets any number of callers share one call for a key. The call runs in a goroutine of its own and so outlives
-// the caller that caused it: others may be waiting, and its result is kept for those to come. The zero value is ready.
+// flights lets any number of callers share one call for a key. The call outlives the caller that caused it: others may be
+// waiting, and its result is kept for those to come. The zero value is ready.
 type flights[K comparable, V any] struct {
 	mu      sync.Mutex
 	running map[K]*flight[V]
@@ -22,42 +22,73 @@ type flight[V any] struct {
 // do returns the result of the call that is under way for the key, or of fly, which it starts by way of launch. The
 // error is that of ctx when it ends first.
 func (f *flights[K, V]) do(ctx context.Context, key K, launch func(func()) bool, fly func() V) (V, error) {
-	var zero V
 	current := f.join(key, launch, fly)
 	if current == nil {
+		var zero V
 		return zero, errClosed
 	}
-	select {
-	case <-current.done:
-		return current.value, nil
-	case <-ctx.Done():
-		return zero, ctx.Err()
-	}
+	return current.wait(ctx)
 }
 
+// doHere is do for a goroutine that nobody else counts on: fly runs in it, whatever becomes of ctx meanwhile. To start
+// another one for a program that runs for a millisecond makes that a fortieth longer.
+func (f *flights[K, V]) doHere(ctx context.Context, key K, fly func() V) (V, error) {
+	f.mu.Lock()
+	current, ok := f.running[key]
+	if ok {
+		f.mu.Unlock()
+		return current.wait(ctx)
+	}
+	current = f.add(key)
+	f.mu.Unlock()
+	f.carryOut(key, current, fly)
+	return current.value, nil
+}
+
+// join returns the call that is under way for the key, or launches one, or returns nil when there is no launching any more.
 func (f *flights[K, V]) join(key K, launch func(func()) bool, fly func() V) *flight[V] {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if current, ok := f.running[key]; ok {
 		return current
 	}
-	current := &flight[V]{done: make(chan struct{})}
-	if !launch(func() {
-		current.value = fly()
-		f.mu.Lock()
-		if f.running[key] == current {
-			delete(f.running, key)
-		}
-		f.mu.Unlock()
-		close(current.done)
-	}) {
+	current := f.add(key)
+	if !launch(func() { f.carryOut(key, current, fly) }) {
+		delete(f.running, key)
 		return nil
 	}
+	return current
+}
+
+// add makes a call for a key that has none. It is called with mu held.
+func (f *flights[K, V]) add(key K) *flight[V] {
 	if f.running == nil {
 		f.running = make(map[K]*flight[V])
 	}
+	current := &flight[V]{done: make(chan struct{})}
 	f.running[key] = current
 	return current
+}
+
+// carryOut runs a call and hands its result to all who wait for it.
+func (f *flights[K, V]) carryOut(key K, current *flight[V], fly func() V) {
+	current.value = fly()
+	f.mu.Lock()
+	if f.running[key] == current {
+		delete(f.running, key)
+	}
+	f.mu.Unlock()
+	close(current.done)
+}
+
+func (c *flight[V]) wait(ctx context.Context) (V, error) {
+	select {
+	case <-c.done:
+		return c.value, nil
+	case <-ctx.Done():
+		var zero V
+		return zero, ctx.Err()
+	}
 }
 
 // forget lets the next caller for such a key start a call of its own. Those who wait for one that is under way get its

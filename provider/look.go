@@ -192,7 +192,7 @@ func (q ask) key() key {
 }
 
 // token returns the outcome of a helper: the one that is kept, whose successor it has fetched when that is due, or that
-// of a run which all who ask for the same share. The error is that of ctx.
+// of a run which all who ask for the same share. It is called in the goroutine of a look-up. The error is that of ctx.
 func (p *Provider) token(ctx context.Context, q ask) (token, error) {
 	k := q.key()
 	if t, fetch, ok := p.tokens.get(k, p.now()); ok {
@@ -201,7 +201,7 @@ func (p *Provider) token(ctx context.Context, q ask) (token, error) {
 		}
 		return t, nil
 	}
-	return p.runs.do(ctx, k, p.work.launch, func() token {
+	return p.runs.doHere(ctx, k, func() token {
 		if t, _, ok := p.tokens.get(k, p.now()); ok {
 			return t
 		}
