@@ -12,7 +12,7 @@ COLLECTOR := $(if $(filter go1.26%,$(shell go env GOVERSION)),GOEXPERIMENT=nogre
 RACE     := $(if $(shell command -v $${CC:-cc} 2>/dev/null),-race)
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 
-.PHONY: build install test demo bench bench-check deps lint cross clean FORCE
+.PHONY: build install test demo bench bench-check collector deps lint cross clean FORCE
 
 build: $(COMMANDS:%=$(BIN)/%)
 
@@ -41,6 +41,10 @@ demo: build
 bench:
 	go run -trimpath ./internal/bench $(if $(ONLY),-only $(ONLY))
 	cd bench/charts && go run . ..
+
+# Prints what the benchmark builds empty programs with, to compare like with like.
+collector:
+	@echo $(COLLECTOR)
 
 # Exits 1 with a table of what is over budget. What was built since it was measured is measured anew.
 bench-check:

@@ -1,7 +1,7 @@
 // Command bench measures the helpers, the provider and the stores against their peers and against an empty Go program, and
 // writes a report. With -check it compares with the budgets instead.
 //
-//	go run -trimpath ./internal/bench [-only start,get] [-check]
+//	go run -trimpath ./internal/bench [-only start,get] [-check] [-rounds 10]
 package main
 
 import (
@@ -23,7 +23,7 @@ import (
 func main() {
 	only := flag.String("only", "", "measure these sections alone, by their names with commas between them")
 	check := flag.Bool("check", false, "compare with the budgets, and measure only what the recorded results do not tell")
-	rounds := flag.Int("rounds", 0, "how many rounds make a batch; for a look that is no result")
+	rounds := flag.Int("rounds", 0, "how many rounds make a batch; for a look that is printed and not kept")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -57,6 +57,18 @@ func (b bench) run(ctx context.Context, check bool) (code int, err error) {
 	if err != nil {
 		return 1, err
 	}
+	here := machine()
+	if len(results.Sections) > 0 && results.Machine != here {
+		if b.only != nil {
+			return 1, errors.New("the results are of another machine or another Go: measure all of them anew with make bench")
+		}
+		results = &report.Results{}
+	}
+	results.Machine = here
+	look := b.plan.Rounds > 0
+	if look {
+		results = &report.Results{Machine: here}
+	}
 	dir, err := os.MkdirTemp("", "bench-programs-")
 	if err != nil {
 		return 1, err
@@ -75,6 +87,7 @@ func (b bench) run(ctx context.Context, check bool) (code int, err error) {
 	if err != nil {
 		return 1, err
 	}
+	results.Build = build
 	for _, c := range known {
 		if b.only != nil && !slices.Contains(b.only, c.ID) {
 			continue
@@ -94,20 +107,23 @@ func (b bench) run(ctx context.Context, check bool) (code int, err error) {
 	}
 	order := func(id string) int { return slices.IndexFunc(known, func(c cases.Case) bool { return c.ID == id }) }
 	slices.SortStableFunc(results.Sections, func(a, b report.Section) int { return order(a.ID) - order(b.ID) })
-	results.Machine = machine()
+	if look {
+		fmt.Printf("%s", results.Markdown(nil))
+		return 0, nil
+	}
 	results.Draw()
 	return 0, results.Write(b.folder)
 }
 
 // compare prints what does not keep its budget, and returns the exit code.
 func compare(r *report.Results) int {
-	table, over, undecided, unknown := r.Check()
-	if over+undecided+unknown == 0 {
-		fmt.Printf("%d results keep their budgets.\n", len(r.Findings()))
+	table, n := r.Check()
+	if n.Kept() == n.All {
+		fmt.Printf("%d results keep their budgets.\n", n.All)
 		return 0
 	}
 	fmt.Print(table)
-	fmt.Printf("\n%d over budget, %d undecided for noise, %d not measured, of %d.\n", over, undecided, unknown, len(r.Findings()))
+	fmt.Printf("\n%d over budget, %d undecided for noise, %d not measured, of %d.\n", n.Over, n.Undecided, n.Unknown, n.All)
 	return 1
 }
 

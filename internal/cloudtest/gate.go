@@ -11,6 +11,7 @@ package cloudtest
 import (
 	"bytes"
 	"io"
+	"maps"
 	"net/http"
 	"sync"
 )
@@ -65,6 +66,13 @@ func (g *Gate) Count(service string) int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.counts[service]
+}
+
+// Counts returns how many requests each service has had.
+func (g *Gate) Counts() map[string]int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return maps.Clone(g.counts)
 }
 
 // Total returns how many requests all services have had.

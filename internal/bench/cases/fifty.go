@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/beam-cloud/docker-credential-beta9/internal/bench/measure"
 	"github.com/beam-cloud/docker-credential-beta9/internal/bench/report"
@@ -17,7 +18,7 @@ func fifty(s *scene) report.Section {
 	section := report.Section{
 		Title: "Fifty registries at once",
 		About: "One process for each of 50 registries, all at once, with nothing cached; then the same once more, one after the other. Kept is\n" +
-			"how many of the second round were answered without asking upstream. The registries of ECR are of 50 accounts in one region,\n" +
+			"how many of the second round were answered without asking upstream; the worst of three times counts. The registries of ECR are of 50 accounts in one region,\n" +
 			"for which one token of Amazon's is good; those of Azure have a token each.",
 		Columns: []string{"", "calls, at once", "kept of 50", "wall, at once"},
 	}
@@ -65,7 +66,7 @@ func fifty(s *scene) report.Section {
 			calls, kept, walls = append(calls, float64(asked)), append(kept, float64(still)), append(walls, took.Seconds())
 		}
 		section.Rows = append(section.Rows, report.Row{Name: f.name, Who: f.who, Cells: []report.Cell{
-			report.Of(measure.Summarize(calls).Estimate(), report.Count), report.Of(measure.Summarize(kept).Estimate(), report.Count),
+			report.Of(measure.Exactly(slices.Max(calls)), report.Count), report.Of(measure.Exactly(slices.Min(kept)), report.Count),
 			report.Of(measure.Summarize(walls).Estimate(), report.Seconds),
 		}})
 	}

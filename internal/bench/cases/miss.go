@@ -23,18 +23,17 @@ func miss(s *scene) report.Section {
 	add := func(name string, c *cloud, vendor, vendorCache string) {
 		dir, home := s.home()
 		ours := s.get(helper(c.typ), c.host, environ(home, c.all()))
-		ours.Accept = c.once(ours.Accept)
-		subjects = append(subjects, subject{name: "ours, " + name, who: report.Ours, program: helper(c.typ), command: ours, before: forgetting(tokens(dir))})
+		before := c.asking(ours, forgetting(tokens(dir)))
+		subjects = append(subjects, subject{name: "ours, " + name, who: report.Ours, program: helper(c.typ), command: ours, before: before})
 		if vendor == "" || !s.programs.Has(vendor) {
 			return
 		}
 		theirDir, theirHome := s.home()
 		theirs := s.get(vendor, c.host, environ(theirHome, c.all()))
-		theirs.Accept = c.once(theirs.Accept)
-		before := forgetting("")
 		if vendorCache != "" {
-			before = forgetting(filepath.Join(theirDir, vendorCache))
+			vendorCache = filepath.Join(theirDir, vendorCache)
 		}
+		before = c.asking(theirs, forgetting(vendorCache))
 		peers["ours, "+name] = "vendor's, " + name
 		subjects = append(subjects, subject{name: "vendor's, " + name, who: report.Peer, program: vendor, command: theirs, before: before})
 	}
@@ -69,16 +68,19 @@ func miss(s *scene) report.Section {
 	return section
 }
 
-// once accepts what accept does, if upstream was asked meanwhile: an answer from somebody's cache is no miss.
-func (c *cloud) once(accept func([]byte, int) error) func([]byte, int) error {
-	before := c.calls()
-	return func(out []byte, code int) error {
-		calls := c.calls() - before
-		before += calls
-		if calls == 0 {
+// asking has a command accepted only when upstream was asked while it ran, since an answer from a cache is no miss, and
+// returns what is to be done before each run: forget, and look how often upstream was asked until then.
+func (c *cloud) asking(command *measure.Command, forget func() error) (before func() error) {
+	asked, accept := 0, command.Accept
+	command.Accept = func(out []byte, code int) error {
+		if c.calls() == asked {
 			return errNotAsked
 		}
 		return accept(out, code)
+	}
+	return func() error {
+		asked = c.calls()
+		return forget()
 	}
 }
 

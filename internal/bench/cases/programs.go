@@ -58,8 +58,8 @@ var peers = map[string]string{
 	pass:      "github.com/docker/docker-credential-helpers/pass/cmd",
 }
 
-// Build builds everything that is measured in dir: ours as make build does, and the others in the same way. tree is the root
-// of the sources.
+// Build builds everything that is measured in dir: ours by make build, what ours are compared with as a floor in the same way,
+// and the peers as Go builds by default. tree is the root of the sources.
 func Build(ctx context.Context, tree, dir string) (*Programs, error) {
 	p := &Programs{tree: tree, built: filepath.Join(dir, "built"), dir: filepath.Join(dir, "installed")}
 	if err := p.buildAll(ctx); err != nil {
@@ -115,15 +115,27 @@ func (p *Programs) buildAll(ctx context.Context) error {
 	if out, err := ours.CombinedOutput(); err != nil {
 		return failed(ours, out, err)
 	}
-	if err := p.build(ctx, tree, dir+string(filepath.Separator), data+"empty", data+"networked", data+"crowd"); err != nil {
+	collector, err := collectorOf(ctx, tree)
+	if err != nil {
+		return err
+	}
+	if err := p.build(ctx, tree, dir+string(filepath.Separator), collector, data+"empty", data+"networked"); err != nil {
 		return err
 	}
 	// The provider runs a helper of the table and no other, so the trivial one goes by the name of one.
-	if err := p.build(ctx, tree, filepath.Join(dir, trivial, helper("ghcr")), "./internal/execute/testdata/trivial"); err != nil {
+	if err := p.build(ctx, tree, filepath.Join(dir, trivial, helper("ghcr")), collector, "./internal/execute/testdata/trivial"); err != nil {
 		return err
 	}
+	if err := p.build(ctx, tree, dir+string(filepath.Separator), nil, data+"crowd"); err != nil {
+		return err
+	}
+	for _, store := range comparedStores {
+		if err := p.run(ctx, tree, nil, "test", "-c", "-trimpath", "-buildvcs=false", "-o", filepath.Join(dir, tested(store)), store); err != nil {
+			return err
+		}
+	}
 	for name, pkg := range peers {
-		if err := p.build(ctx, filepath.Join(tree, "testdata", "peers"), filepath.Join(dir, name), pkg); err != nil {
+		if err := p.build(ctx, filepath.Join(tree, "testdata", "peers"), filepath.Join(dir, name), nil, pkg); err != nil {
 			p.Missing = append(p.Missing, fmt.Sprintf("%s (%v)", name, err))
 		}
 	}
@@ -138,14 +150,29 @@ func (p *Programs) buildAll(ctx context.Context) error {
 	return nil
 }
 
-func (p *Programs) build(ctx context.Context, in, to string, packages ...string) error {
+// collectorOf returns the environment with which make build builds the helpers, besides that of all builds.
+func collectorOf(ctx context.Context, tree string) ([]string, error) {
+	cmd := exec.CommandContext(ctx, "make", "--no-print-directory", "collector")
+	cmd.Dir = tree
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, failed(cmd, out, err)
+	}
+	return strings.Fields(string(out)), nil
+}
+
+func (p *Programs) build(ctx context.Context, in, to string, environ []string, packages ...string) error {
 	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
 		return err
 	}
-	args := append([]string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", to}, packages...)
+	return p.run(ctx, in, environ, append([]string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", to}, packages...)...)
+}
+
+// run runs the go command.
+func (p *Programs) run(ctx context.Context, in string, environ []string, args ...string) error {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Dir = in
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
+	cmd.Env = append(append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off"), environ...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return failed(cmd, out, err)
 	}
@@ -183,24 +210,29 @@ func (p *Programs) size(name string) (float64, error) {
 	return float64(info.Size()), nil
 }
 
-// Fingerprint stands for what is measured: the helpers, and this program with all that it measures in itself.
+// Fingerprint stands for what is measured: all that was built, and this program with what it measures in itself.
 func (p *Programs) Fingerprint() (string, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return "", err
 	}
 	h := sha256.New()
-	paths := []string{self, p.path(dispatcher)}
-	for _, typ := range append(append([]string{}, staticTypes...), cloudTypes...) {
-		paths = append(paths, p.path(helper(typ)))
-	}
-	for _, path := range paths {
+	add := func(name, path string) error {
 		data, err := os.ReadFile(path)
-		if err != nil {
-			return "", err
+		if err == nil {
+			fmt.Fprintf(h, "%s %s %d\n", runtime.Version(), name, len(data))
+			h.Write(data)
 		}
-		fmt.Fprintf(h, "%s %d\n", runtime.Version(), len(data))
-		h.Write(data)
+		return err
 	}
-	return hex.EncodeToString(h.Sum(nil)[:8]), nil
+	if err := add("", self); err != nil {
+		return "", err
+	}
+	err = filepath.WalkDir(p.built, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		return add(strings.TrimPrefix(path, p.built), path)
+	})
+	return hex.EncodeToString(h.Sum(nil)[:8]), err
 }

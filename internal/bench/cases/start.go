@@ -69,7 +69,7 @@ func start(s *scene) report.Section {
 		case "start":
 			cells[1] = cells[1].Under(budget)
 		case "start networked":
-			cells[2] = cells[2].Under(budget)
+			cells[1], cells[2] = cells[1].Under("start beyond"), cells[2].Under(budget)
 		}
 		return cells
 	}

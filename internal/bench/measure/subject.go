@@ -26,7 +26,6 @@ type Subject struct {
 type Sample struct {
 	Wall time.Duration
 	CPU  time.Duration // of all processors, in the program and in the kernel on its behalf
-	Peak int64         // of memory, in bytes
 }
 
 // Timed measures the wall time of f, for what runs in this process.
@@ -55,11 +54,6 @@ func (s Series) WallSummary() Summary {
 // CPU describes the processor times, in seconds.
 func (s Series) CPU() Estimate {
 	return s.summary(func(x Sample) float64 { return x.CPU.Seconds() }).Estimate()
-}
-
-// Peak describes the peak memory, in bytes.
-func (s Series) Peak() Estimate {
-	return s.summary(func(x Sample) float64 { return float64(x.Peak) }).Estimate()
 }
 
 func (s Series) summary(of func(Sample) float64) Summary {

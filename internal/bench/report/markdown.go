@@ -18,10 +18,7 @@ const byHand = "## What was tried"
 func (r *Results) Markdown(old []byte) []byte {
 	var b strings.Builder
 	b.WriteString("# How fast it is\n\n")
-	b.WriteString("Made by `make bench`, all but the last section. `make bench ONLY=get` measures one section anew, `make bench-check` compares\n" +
-		"with the budgets. The same numbers for programs: [results.json](results.json).\n\n")
-	fmt.Fprintf(&b, "Measured on %s. Times of processes are medians of rounds in which everything was run in turns; bounds in brackets hold the\n"+
-		"true median with 95 %% confidence. Ratios carry over to other machines, times do not.\n\n", r.Machine)
+	r.head(&b)
 	r.standing(&b)
 	r.comparison(&b)
 	for _, s := range r.Sections {
@@ -46,6 +43,56 @@ func (m Machine) String() string {
 	return strings.Join(parts, ", ")
 }
 
+// head says in a few lines where this stands, and how it was found out.
+func (r *Results) head(b *strings.Builder) {
+	_, n := r.Check()
+	fmt.Fprintf(b, "**%d of %d results keep their budgets**", n.Kept(), n.All)
+	for _, kind := range []struct {
+		n    int
+		what string
+	}{{n.Over, "over"}, {n.Undecided, "undecided for noise"}, {n.Unknown, "not measured"}} {
+		if kind.n > 0 {
+			fmt.Fprintf(b, ", %d %s", kind.n, kind.what)
+		}
+	}
+	if n.Beyond > 0 {
+		fmt.Fprintf(b, ". %d more are over a limit that is not counted, since it cannot be kept as things are built: see the last section", n.Beyond)
+	}
+	sides := map[string]int{}
+	for _, c := range r.comparisons() {
+		sides[c.standing()]++
+	}
+	fmt.Fprintf(b, ".\n**Against the peers** we are ahead in %d comparisons, behind in %d, and even in %d", sides[ahead], sides[behind], sides[even])
+	if n := sides[unclear]; n > 0 {
+		fmt.Fprintf(b, "; in %d it was too noisy to tell", n)
+	}
+	b.WriteString(".\n\n")
+	r.charts(b, "")
+	if missing := r.missing(); len(missing) > 0 {
+		fmt.Fprintf(b, "Not here, and so not compared with: %s.\n\n", strings.Join(missing, "; "))
+	}
+	b.WriteString("Made by `make bench`, all but the last section. `make bench ONLY=get` measures one section anew, `make bench-check` compares\n" +
+		"with the budgets. The same numbers for programs: [results.json](results.json).\n\n")
+	fmt.Fprintf(b, "Measured on %s. Times of processes are medians of rounds in which everything was run in turns. Bounds in brackets hold the\n"+
+		"true median with 95 %% confidence where there were six rounds or more; of fewer they are the least and the most. Ratios carry over\n"+
+		"to other machines, times do not. Ours, the empty programs and the trivial helper are built alike, with the collector of Go 1.25\n"+
+		"(see the last section); the peers are built as Go builds by default. What runs in the process of the benchmark is measured with\n"+
+		"its collector off.\n\n", r.Machine)
+}
+
+// missing says once what any section lacks.
+func (r *Results) missing() []string {
+	var all []string
+	for _, s := range r.Sections {
+		for _, m := range s.Missing {
+			if !slices.Contains(all, m) {
+				all = append(all, m)
+			}
+		}
+	}
+	return all
+}
+
 // standing is the table of the budgets, each with the worst result of ours.
 func (r *Results) standing(b *strings.Builder) {
 	b.WriteString("## Where this stands\n\n")
@@ -65,6 +112,9 @@ func (r *Results) standing(b *strings.Builder) {
 			measured = "–"
 		case Broken:
 			verdict = "**over**"
+			if budget.Beyond {
+				verdict = "**over**, not counted"
+			}
 		}
 		name := f.Row
 		if n := len(found[budget.ID]); n > 1 {
@@ -105,6 +155,7 @@ func (r *Results) noise() (measure.Noise, bool) {
 type comparison struct {
 	section, row string
 	cell         Cell
+	noise        *measure.Noise // of the section
 }
 
 // comparisons returns all there are, the best for us first.
@@ -114,7 +165,7 @@ func (r *Results) comparisons() []comparison {
 		for _, row := range s.Rows {
 			for _, c := range row.Cells {
 				if c.Peer != "" && c.Text == "" {
-					all = append(all, comparison{s.ID, row.Name, c})
+					all = append(all, comparison{s.ID, row.Name, c, s.Noise})
 				}
 			}
 		}
@@ -125,20 +176,24 @@ func (r *Results) comparisons() []comparison {
 
 // How a comparison can stand.
 const (
-	ahead  = "ahead"
-	even   = "even"
-	behind = "behind"
+	ahead   = "ahead"
+	even    = "even"
+	behind  = "behind"
+	unclear = "undecided"
 )
 
-// standing says who is better. What is within the bounds is neither ahead nor behind.
+// standing says who is better. When the bounds are on both sides it is neither, or cannot be told for noise.
 func (c comparison) standing() string {
+	e, decides := c.cell.sure(c.noise)
 	switch {
-	case c.cell.High < 1:
+	case e.High < 1:
 		return ahead
-	case c.cell.Low > 1:
+	case e.Low > 1:
 		return behind
+	case decides:
+		return even
 	}
-	return even
+	return unclear
 }
 
 // comparison is the table of everything that was compared with a peer.
@@ -158,7 +213,6 @@ func (r *Results) comparison(b *strings.Builder) {
 	}
 	b.WriteString(markdownTable([]string{"ours", "peer", "ours to the peer's", ""}, rows))
 	b.WriteString("\n")
-	r.charts(b, "")
 }
 
 // section writes one section.
@@ -196,6 +250,9 @@ func (r *Results) section(b *strings.Builder, s Section) {
 		fmt.Fprintf(b, "Not measured: %s.\n\n", m)
 	}
 	fmt.Fprintf(b, "`make bench ONLY=%s`, %s, %s", s.ID, s.When.UTC().Format(time.DateOnly), Seconds.print(s.Took))
+	if s.Build != r.Build {
+		b.WriteString(", **of another build than the last one**")
+	}
 	if s.Noise != nil {
 		fmt.Fprintf(b, "; %d rounds", s.Noise.Rounds)
 		if s.Noise.Thrown > 0 {

@@ -17,7 +17,9 @@ import (
 
 // Results are what the benchmark has found.
 type Results struct {
-	Machine  Machine   `json:"machine"`
+	Machine Machine `json:"machine"`
+	// Build stands for the programs that were measured last, see [Section.Build].
+	Build    string    `json:"build"`
 	Sections []Section `json:"sections"`
 	Charts   []Chart   `json:"charts"`
 }
@@ -125,7 +127,7 @@ func (c Cell) Apart() Cell {
 
 // timed tells whether the value was measured with a clock, and so is as noisy as the section.
 func (c Cell) timed() bool {
-	return (c.Unit == Seconds || c.Unit == Ratio) && c.Low != c.High && !c.IsApart
+	return (c.Unit == Seconds || c.Unit == Ratio) && c.Low != c.High
 }
 
 // Put adds a section, or puts it in the place of the one with the same ID.

@@ -12,7 +12,8 @@ import (
 const round = 10
 
 // Compare runs two calls by turns and reports the time of each, and how many times the first one's the second one takes.
-// Times are lower quartiles: what else runs on a machine makes calls longer, and never shorter. Nothing fails when it is more than it should be: a machine under load would be to blame as often as the code.
+// Times are lower quartiles: what else runs on a machine makes calls longer, and never shorter. Nothing fails when it is
+// more than it should be: a machine under load would be to blame as often as the code.
 func Compare(b *testing.B, base string, baseCall func() error, other string, otherCall func() error) {
 	b.Helper()
 	b.Run(other, func(b *testing.B) {
