@@ -31,14 +31,14 @@ func (g *group) started() error { return nil }
 // kill kills the whole group at once, and the leader wherever it went: it may
 // have joined another group. There is no gentler signal first: a helper in
 // trouble has had its own deadline to end by.
-func (g *group) kill() error {
+func (g *group) kill() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.over {
-		return os.ErrProcessDone
+		return
 	}
 	killGroup(g.cmd.Process.Pid)
-	return g.cmd.Process.Kill()
+	_ = g.cmd.Process.Kill() // it says that the leader has ended
 }
 
 // close has nothing to let go of.

@@ -65,15 +65,11 @@ func (g *group) started() error {
 
 // kill kills the child and its descendants. The child itself is killed by name
 // too, since it may be on its way into the job.
-func (g *group) kill() error {
+func (g *group) kill() {
 	windows.TerminateJobObject(g.job, killedCode)
-	err := g.cmd.Process.WithHandle(func(handle uintptr) {
+	_ = g.cmd.Process.WithHandle(func(handle uintptr) { // it says that the child has ended
 		windows.TerminateProcess(windows.Handle(handle), killedCode)
 	})
-	if err != nil {
-		return os.ErrProcessDone
-	}
-	return nil
 }
 
 // wait waits for the child to end and kills its descendants, which may hold its

@@ -29,6 +29,7 @@ type child struct {
 	cmd            *exec.Cmd
 	group          *group
 	feeds          []*feed
+	spare          func() // ends the watch over the context
 	stdout, stderr capped
 }
 
@@ -39,7 +40,7 @@ func (p *program) run(ctx context.Context, c Call, stdout int) (Result, error) {
 	// doing, hence a context of its own.
 	running, stop := context.WithCancel(ctx)
 	defer stop()
-	k, err := p.prepare(running, c)
+	k, err := p.prepare(ctx, c)
 	if err != nil {
 		return Result{}, err
 	}
@@ -47,18 +48,11 @@ func (p *program) run(ctx context.Context, c Call, stdout int) (Result, error) {
 	k.stdout = capped{limit: stdout, over: stop}
 	k.stderr = capped{limit: MaxStderr}
 
-	// On Linux the child dies with the thread that started it, not with the
-	// process, so that thread stays here until the child has ended.
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	if err := k.start(); err != nil {
+	if err := k.live(running, c.Started); err != nil {
 		if ctx.Err() != nil {
 			return Result{}, ended(ctx, p.name)
 		}
 		return Result{}, &Error{Name: p.name, Kind: ErrStart, Err: err}
-	}
-	if c.Started != nil {
-		c.Started(k.cmd.Process.Pid)
 	}
 	err = k.wait()
 
@@ -100,7 +94,7 @@ func (p *program) prepare(ctx context.Context, c Call) (k *child, err error) {
 	if err != nil {
 		return k, err
 	}
-	k.cmd = exec.CommandContext(ctx, target, c.Verb)
+	k.cmd = exec.Command(target, c.Verb)
 	k.cmd.Args[0] = p.name
 	k.cmd.Env = c.environment(ctx)
 	k.cmd.Dir = filepath.VolumeName(p.path) + string(filepath.Separator)
@@ -109,7 +103,6 @@ func (p *program) prepare(ctx context.Context, c Call) (k *child, err error) {
 	if k.group, err = newGroup(k.cmd); err != nil {
 		return k, err
 	}
-	k.cmd.Cancel = k.group.kill
 
 	stdin, err := k.feed(c.Stdin)
 	if err != nil {
@@ -142,6 +135,49 @@ func (k *child) feed(data []byte) (*feed, error) {
 	return f, err
 }
 
+// live runs the command until its end, or kills it at that of the context. It
+// returns when the child is gone, where that can be told before it is reaped.
+func (k *child) live(ctx context.Context, started func(pid int)) error {
+	// On Linux the child dies with the thread that started it, not with the
+	// process, so that thread stays here until the child has ended, and no
+	// longer: whenever a goroutine that has a thread of its own waits for
+	// another one, two threads have to be woken.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if err := k.start(); err != nil {
+		return err
+	}
+	k.watch(ctx)
+	if started != nil {
+		started(k.cmd.Process.Pid)
+	}
+	k.group.wait()
+	return nil
+}
+
+// watch has the child killed at the end of the context. It takes no goroutine
+// before that, which the watch of os/exec does.
+func (k *child) watch(ctx context.Context) {
+	killed := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(killed)
+		k.group.kill()
+	})
+	k.spare = func() {
+		if !stop() {
+			<-killed
+		}
+	}
+}
+
+// wait reaps the child, and ends what it left behind.
+func (k *child) wait() error {
+	err := k.cmd.Wait()
+	k.spare()
+	k.group.sweep()
+	return err
+}
+
 // start runs the command and begins to feed it.
 func (k *child) start() error {
 	if err := k.cmd.Start(); err != nil {
@@ -156,14 +192,6 @@ func (k *child) start() error {
 		f.start()
 	}
 	return nil
-}
-
-// wait waits for the child's end, and ends what it left behind.
-func (k *child) wait() error {
-	k.group.wait()
-	err := k.cmd.Wait()
-	k.group.sweep()
-	return err
 }
 
 // close lets go of everything the call held in this process.
