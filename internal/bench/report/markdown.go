@@ -76,8 +76,8 @@ func (r *Results) head(b *strings.Builder) {
 	fmt.Fprintf(b, "Measured on %s. Times of processes are medians of rounds in which everything was run in turns. Bounds in brackets hold the\n"+
 		"true median with 95 %% confidence where there were six rounds or more; of fewer they are the least and the most. Ratios carry over\n"+
 		"to other machines, times do not. Ours, the empty programs and the trivial helper are built alike, with the collector of Go 1.25\n"+
-		"(see the last section); the peers are built as Go builds by default. What runs in the process of the benchmark is measured with\n"+
-		"its collector off.\n\n", r.Machine)
+		"(see the last section); the peers are built as Go builds by default. What runs in the process of the benchmark has its\n"+
+		"memory collected between the rounds.\n\n", r.Machine)
 }
 
 // missing says once what any section lacks.
