@@ -1,6 +1,10 @@
 package execute
 
-import "errors"
+import (
+	"errors"
+	"io"
+	"slices"
+)
 
 const (
 	// MaxStdout is the most a helper may print, in bytes, unless the folder
@@ -16,8 +20,8 @@ const (
 var errFull = errors.New("output over its cap")
 
 // capped keeps the first limit bytes written to it. It does not embed a
-// buffer: the buffer's ReadFrom would come along, and io.Copy would use it and
-// write past the cap. It belongs to one goroutine at a time.
+// buffer: the buffer's ReadFrom would come along, and io.Copy would use it in
+// place of ours and write past the cap. It belongs to one goroutine at a time.
 type capped struct {
 	limit int
 	// over, if set, is called once when something had to be left out, and
@@ -26,6 +30,29 @@ type capped struct {
 	over func()
 	data []byte
 	full bool
+}
+
+// least is the room in which a reading begins, in bytes: most answers fit.
+const least = 512
+
+// ReadFrom keeps what fits of all that r has. Without it io.Copy would make a
+// buffer of 32 KiB for each answer of a few hundred bytes.
+func (c *capped) ReadFrom(r io.Reader) (n int64, err error) {
+	for {
+		c.data = slices.Grow(c.data, least)
+		// What goes past the limit is read, too: it tells that there is more.
+		got, err := r.Read(c.data[len(c.data):cap(c.data)])
+		n += int64(got)
+		if _, full := c.Write(c.data[len(c.data) : len(c.data)+got]); full != nil {
+			return n, full
+		}
+		if err != nil {
+			if err == io.EOF {
+				err = nil
+			}
+			return n, err
+		}
+	}
 }
 
 // Write keeps what fits.

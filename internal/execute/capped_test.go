@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"testing"
+	"testing/iotest"
 )
 
 func TestCapped(t *testing.T) {
@@ -46,12 +47,34 @@ func TestCapped(t *testing.T) {
 	}
 }
 
-// TestCappedIsOnlyAWriter holds io.Copy to Write: it would prefer a ReadFrom,
-// which knows no cap.
-func TestCappedIsOnlyAWriter(t *testing.T) {
+// io.Copy prefers ReadFrom to Write, and is held to the same cap.
+func TestCappedReadsNoFurther(t *testing.T) {
 	t.Parallel()
-	var c any = &capped{}
-	if _, ok := c.(io.ReaderFrom); ok {
-		t.Error("io.Copy would go past the cap")
+	for _, test := range []struct{ limit, length int }{{10, 0}, {10, 9}, {10, 10}, {10, 11}, {1000, 511}, {1000, 513}, {1000, 1000}, {1000, 1001}, {1000, 100_000}} {
+		text := bytes.Repeat([]byte("0123456789abcde"), test.length/15+1)[:test.length]
+		for name, source := range map[string]io.Reader{"whole": bytes.NewReader(text), "byte by byte": iotest.OneByteReader(bytes.NewReader(text))} {
+			calls := 0
+			strict := capped{limit: test.limit, over: func() { calls++ }}
+			_, err := io.Copy(&strict, struct{ io.Reader }{source})
+			over := test.length > test.limit
+			if errors.Is(err, errFull) != over || strict.full != over || (calls == 1) != over {
+				t.Errorf("%d bytes of %d, %s: %v, full %v, %d calls", test.length, test.limit, name, err, strict.full, calls)
+			}
+			if want := text[:min(test.length, test.limit)]; !bytes.Equal(strict.data, want) {
+				t.Errorf("%d bytes of %d, %s: %d bytes are kept, or others", test.length, test.limit, name, len(strict.data))
+			}
+		}
+		lenient := capped{limit: test.limit}
+		if n, err := io.Copy(&lenient, struct{ io.Reader }{bytes.NewReader(text)}); n != int64(test.length) || err != nil {
+			t.Errorf("%d bytes of %d: a lenient one takes %d of them, %v", test.length, test.limit, n, err)
+		}
+		if want := text[:min(test.length, test.limit)]; !bytes.Equal(lenient.data, want) {
+			t.Errorf("%d bytes of %d: a lenient one keeps %d bytes, or others", test.length, test.limit, len(lenient.data))
+		}
+	}
+	failure := errors.New("broken")
+	var c capped
+	if _, err := c.ReadFrom(iotest.ErrReader(failure)); !errors.Is(err, failure) {
+		t.Errorf("a reading that fails: %v", err)
 	}
 }
