@@ -50,7 +50,7 @@ var arrows = []arrow{
 	{"internal/...", []string{"helpers", "internal/..."}, anything},
 
 	// How a helper is executed is one thing for the worker, for the dispatcher and for the command.
-	{"provider", []string{"helpers", "internal/execute", "internal/socket/listener"}, []string{
+	{"provider", []string{"helpers", "internal/execute", "internal/socket/listener", "internal/stack"}, []string{
 		"github.com/google/go-containerregistry/pkg/authn", "github.com/google/go-containerregistry/pkg/name",
 	}},
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
 	"github.com/beam-cloud/docker-credential-beta9/internal/execute"
+	"github.com/beam-cloud/docker-credential-beta9/internal/stack"
 )
 
 // Provider answers for one tenant. It is made by [New] or [Provider.For], has to be closed, and is safe for concurrent
@@ -172,7 +173,10 @@ func (w *work) launch(f func()) bool {
 	if w.closed {
 		return false
 	}
-	w.going.Go(f)
+	w.going.Go(func() {
+		stack.Grow()
+		f()
+	})
 	return true
 }
 

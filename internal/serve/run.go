@@ -11,6 +11,7 @@ import (
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
 	"github.com/beam-cloud/docker-credential-beta9/internal/seal"
+	"github.com/beam-cloud/docker-credential-beta9/internal/stack"
 )
 
 const (
@@ -59,7 +60,7 @@ func Protocol(ctx context.Context, name string, p Process, grace time.Duration, 
 	defer cancel()
 	ctx = p.trace(ctx, &e.say)
 	defer context.AfterFunc(ctx, func() { e.giveUp(ctx) })()
-	makeRoom()
+	stack.Grow()
 	o, err := carryOut(ctx, p.Args[0])
 	if err != nil && ctx.Err() != nil {
 		err = over(ctx)
