@@ -17,7 +17,7 @@ type Budget struct {
 	Least bool
 	// Optional is a budget that cannot be measured everywhere.
 	Optional bool
-	// Beyond is a limit that is told and not counted, since it cannot be reached as things are built; the report says why.
+	// Beyond is a limit that is told and not counted; the last section of the report says why.
 	Beyond bool
 }
 
@@ -25,7 +25,9 @@ type Budget struct {
 // 1.27 times as long as one that does not, one that opens a sealed file 1.5 times, and one that links net/http 2.1 times; a
 // file that is mapped costs a millisecond for each megabyte when it has to come from the disk. A program that links
 // net/http and does nothing takes longer than 1.4 times an empty one, which is why there are two floors to start from. Times
-// of processes are told as multiples of an empty program, which took one millisecond where the limits come from.
+// of processes are told as multiples of an empty program, which took one millisecond where the limits come from, and those of
+// look-ups in memory as multiples of a look at the clock, which was three quarters of the 60 nanoseconds that the quickest
+// one took there, where 150 were the limit.
 var Budgets = []Budget{
 	{ID: "start", What: "`version`, and `list` of an empty store, without network code, to an empty Go program", Limit: 1.4, Unit: Ratio},
 	{ID: "start networked", What: "the same in ecr, gcr, acr, to an empty Go program that links net/http", Limit: 1.4, Unit: Ratio},
@@ -38,7 +40,8 @@ var Budgets = []Budget{
 	{ID: "cloud peak", What: "peak memory of a hit, cloud types", Limit: 6 << 20, Unit: Memory},
 	{ID: "static size", What: "size of a static type's helper", Limit: 3e6, Unit: Bytes},
 	{ID: "cloud size", What: "size of a cloud type's helper", Limit: 8e6, Unit: Bytes},
-	{ID: "memory", What: "provider, from memory", Limit: 150e-9, Unit: Seconds},
+	{ID: "memory", What: "provider, from memory, to a look at the clock", Limit: 3.3, Unit: Ratio},
+	{ID: "memory beyond", What: "the same, in nanoseconds", Limit: 150e-9, Unit: Seconds, Beyond: true},
 	{ID: "allocations", What: "provider, from memory, allocations", Limit: 1, Unit: Count},
 	{ID: "two cores", What: "provider, from memory, on two cores to one", Limit: 1, Unit: Ratio},
 	{ID: "exec", What: "provider, exec'd trivial helper, to os/exec of it", Limit: 1.15, Unit: Ratio},

@@ -56,7 +56,7 @@ func (r *Results) head(b *strings.Builder) {
 		}
 	}
 	if n.Beyond > 0 {
-		fmt.Fprintf(b, ". %d more are over a limit that is not counted, since it cannot be kept as things are built: see the last section", n.Beyond)
+		fmt.Fprintf(b, ". %d more are over a limit that is told and not counted: the last section says why", n.Beyond)
 	}
 	sides := map[string]int{}
 	for _, c := range r.comparisons() {
