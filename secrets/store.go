@@ -20,7 +20,8 @@ type Store interface {
 	// Delete removes a secret if its version is still the given one.
 	Delete(ctx context.Context, workspace, name string, version int64) error
 	// List returns the secrets of a workspace in the order of their names. Records that do not open are left out and
-	// named in the error, an errors.Join of [ErrSealed], beside which the others are returned.
+	// named in the error, an errors.Join of [ErrSealed], beside which the others are returned. A store that knows which
+	// workspaces there are fails with [ErrNotFound] for another one.
 	List(ctx context.Context, workspace string) ([]Secret, error)
 }
 

@@ -163,6 +163,9 @@ WHERE w.external_id = $1 AND (s.name LIKE 'oci-creds-%' OR s.name LIKE 'oci-regi
 		r := row{place: secrets.Place{Workspace: id}}
 		return r, one.Scan(r.targets()...)
 	})
+	if err == nil && len(all) == 0 {
+		err = s.knows(ctx, id)
+	}
 	if err != nil {
 		return nil, unavailable(whole{}, err)
 	}
@@ -181,4 +184,14 @@ WHERE w.external_id = $1 AND (s.name LIKE 'oci-creds-%' OR s.name LIKE 'oci-regi
 		}
 	}
 	return list, errors.Join(broken...)
+}
+
+// knows fails when there is no such workspace: to whoever mistyped it, "no secrets" would say something else.
+func (s *Store) knows(ctx context.Context, workspace string) error {
+	var there bool
+	err := s.pool.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM workspace WHERE external_id = $1)`, workspace).Scan(&there)
+	if err == nil && !there {
+		return secrets.NotFound(named("workspace " + workspace))
+	}
+	return err
 }

@@ -126,6 +126,12 @@ func TestWorkspacesOfBeta9(t *testing.T) {
 	if _, err := s.Put(ctx, nobody); !helpers.IsNotFound(err) || !strings.Contains(err.Error(), nobody.Workspace) {
 		t.Errorf("a workspace that is not there: %v", err)
 	}
+	if list, err := s.List(ctx, nobody.Workspace); len(list) > 0 || !helpers.IsNotFound(err) || !strings.Contains(err.Error(), nobody.Workspace) {
+		t.Errorf("the list of a workspace that is not there: %d, %v", len(list), err)
+	}
+	if list, err := s.List(ctx, other); len(list) > 0 || err != nil {
+		t.Errorf("the list of a workspace without secrets: %d, %v", len(list), err)
+	}
 	nobody.Workspace = "acme"
 	if _, err := s.Put(ctx, nobody); helpers.ReasonOf(err) != helpers.BadRequest {
 		t.Errorf("a workspace without a UUID: %v", err)
