@@ -11,6 +11,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
@@ -23,6 +24,8 @@ const (
 	socketKey = "EXECUTE_TEST_SOCKET"
 	// folderKey names the folder for the helpers' parent.
 	folderKey = "EXECUTE_TEST_FOLDER"
+	// closedKey names the standard descriptors that a process closes.
+	closedKey = "EXECUTE_TEST_CLOSED"
 	// secret is printed by helpers that then fail; no error may repeat it.
 	secret = "canary-5f1d"
 )
@@ -236,16 +239,45 @@ func hardened() int {
 	return call()
 }
 
-// closed runs a helper without standard input and error of its own, so that
-// their numbers are given to the next files it opens. The call before that is for
-// the runtime to have opened its own.
+// closed runs helpers without some of the standard descriptors of its own, so
+// that their numbers are given to the next files it opens. The call before that
+// is for the runtime to have opened its own.
 func closed() int {
+	said, err := syscall.Dup(1)
+	if err != nil {
+		return 3
+	}
+	out := os.NewFile(uintptr(said), "output")
 	if status := call(); status != 0 {
 		return status
 	}
-	os.Stdin.Close()
-	os.Stderr.Close()
-	return call()
+	for _, number := range strings.Fields(os.Getenv(closedKey)) {
+		n, err := strconv.Atoi(number)
+		if err != nil {
+			return 4
+		}
+		[]*os.File{os.Stdin, os.Stdout, os.Stderr}[n].Close()
+	}
+	if r, w, err := pipe(); err != nil || r.Fd() < aboveStandard || w.Fd() < aboveStandard {
+		fmt.Fprintf(out, "%v %v %v", r, w, err)
+		return 6
+	}
+	debug.SetGCPercent(-1) // the collector would close forgotten files
+	before := -1
+	for range 4 {
+		folder, err := OpenFolder(os.Getenv(folderKey), Options{Types: []string{"deaf"}})
+		var got Result
+		if err == nil {
+			got, err = folder.Run(context.Background(), Call{Type: "deaf", Verb: "get", Material: make([]byte, 1<<20)})
+		}
+		open, _ := os.ReadDir("/dev/fd")
+		if string(got.Stdout) != "heard nothing" || err != nil || before >= 0 && len(open) != before {
+			fmt.Fprintf(out, "%q, %v, %d descriptors, %d before", got.Stdout, err, len(open), before)
+			return 5
+		}
+		before = len(open)
+	}
+	return 0
 }
 
 // call runs a helper and repeats its answer.

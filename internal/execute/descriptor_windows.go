@@ -1,6 +1,7 @@
 package execute
 
 import (
+	"io"
 	"os"
 	"os/exec"
 	"strconv"
@@ -8,6 +9,11 @@ import (
 
 	"golang.org/x/sys/windows"
 )
+
+func pipe() (r, w *os.File, err error) { return os.Pipe() }
+
+// drain is not called here: reading from a pipe has no deadline.
+func drain(*os.File, io.Writer) error { return os.ErrNoDeadline }
 
 // handDown lets the child inherit r and returns the number it has there, which
 // is the handle's own. Go starts every process with a list of the handles it

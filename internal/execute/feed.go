@@ -21,7 +21,7 @@ type feed struct {
 const roomy = 512
 
 func newFeed(data []byte) (*feed, error) {
-	r, w, err := os.Pipe()
+	r, w, err := pipe()
 	if err != nil {
 		return nil, err
 	}

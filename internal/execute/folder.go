@@ -112,7 +112,7 @@ func (f *Folder) Run(ctx context.Context, c Call) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	defer p.file.Close()
+	defer func() { p.file.Close() }() // by then it may be another one
 	return p.run(ctx, c, f.stdout)
 }
 

@@ -1,7 +1,10 @@
 package execute
 
 import (
+	"os"
 	"syscall"
+	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,23 +20,64 @@ func groupAttributes() *syscall.SysProcAttr {
 func (g *group) wait() {
 	pid := g.cmd.Process.Pid
 	var info unix.Siginfo
-	for unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOWAIT, nil) == unix.EINTR {
+	err := unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOWAIT, nil)
+	for err == unix.EINTR {
+		err = unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOWAIT, nil)
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.over = true
-	killGroup(pid)
+	if err == nil { // or else somebody has reaped it, and the number may be another's
+		killGroup(pid)
+	}
 }
 
-// sweep reaps the members that were killed when they are ours to reap: in a
-// process that is the first of its container, or that asked to be a subreaper,
-// orphans become its children. Anywhere else there are none, and this returns
-// at once.
-func (g *group) sweep() {
+// reap reaps the leader. In a process that is the first of its container, or
+// that asked to be a subreaper, orphans become its children: there it reaps the
+// members that were killed as well, and waits for them until late at most. A
+// member that cannot be killed, since it has become somebody else, is left.
+func (g *group) reap(late <-chan time.Time) error {
+	if !adopts() {
+		return g.cmd.Wait()
+	}
+	// The number of the leader is free from now on, unless members are left. A
+	// child that this process makes just now must not get it and be taken for
+	// one of them.
+	syscall.ForkLock.RLock()
+	err := g.cmd.Wait()
+	left := g.bury()
+	syscall.ForkLock.RUnlock()
+	again := time.NewTicker(time.Millisecond)
+	defer again.Stop()
+	for left {
+		select {
+		case <-again.C:
+			left = g.bury()
+		case <-late:
+			return err
+		}
+	}
+	return err
+}
+
+// adopts tells whether orphans become children of this process.
+func adopts() bool {
+	if os.Getpid() == 1 {
+		return true
+	}
+	var is int32
+	_, _, failure := unix.RawSyscall6(unix.SYS_PRCTL, unix.PR_GET_CHILD_SUBREAPER, uintptr(unsafe.Pointer(&is)), 0, 0, 0, 0)
+	return failure == 0 && is != 0
+}
+
+// bury reaps the members that have ended and reports whether others are left.
+func (g *group) bury() bool {
 	for {
-		_, err := unix.Wait4(-g.cmd.Process.Pid, nil, 0, nil)
-		if err != nil && err != unix.EINTR {
-			return
+		pid, err := unix.Wait4(-g.cmd.Process.Pid, nil, unix.WNOHANG, nil)
+		switch {
+		case err == unix.EINTR, err == nil && pid > 0:
+		default:
+			return err == nil
 		}
 	}
 }

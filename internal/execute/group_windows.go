@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"strconv"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -81,8 +82,8 @@ func (g *group) wait() {
 	windows.TerminateJobObject(g.job, killedCode)
 }
 
-// sweep has nothing left to do after wait.
-func (g *group) sweep() {}
+// reap has nothing to do after wait but to let go of the child.
+func (g *group) reap(<-chan time.Time) error { return g.cmd.Wait() }
 
 // close lets go of the job.
 func (g *group) close() { windows.CloseHandle(g.job) }

@@ -2,6 +2,7 @@ package execute
 
 import (
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +18,9 @@ import (
 // group makes anybody wait this long.
 const lingering = 250 * time.Millisecond
 
+// errCut says that what a helper printed may not be all there.
+var errCut = errors.New("its standard output cannot be read to the end")
+
 // program is a helper that was opened and checked.
 type program struct {
 	name string
@@ -29,6 +33,7 @@ type child struct {
 	cmd            *exec.Cmd
 	group          *group
 	feeds          []*feed
+	outputs        []*output
 	spare          func() // ends the watch over the context
 	stdout, stderr capped
 }
@@ -45,8 +50,7 @@ func (p *program) run(ctx context.Context, c Call, stdout int) (Result, error) {
 		return Result{}, err
 	}
 	defer k.close()
-	k.stdout = capped{limit: stdout, over: stop}
-	k.stderr = capped{limit: MaxStderr}
+	k.stdout.limit, k.stdout.over = stdout, stop
 
 	if err := k.live(running, c.Started); err != nil {
 		if ctx.Err() != nil {
@@ -73,6 +77,9 @@ func (p *program) run(ctx context.Context, c Call, stdout int) (Result, error) {
 		}
 		return result, &Error{Name: p.name, Kind: ErrKilled, Err: death}
 	}
+	if k.outputs[0].cut {
+		return result, &Error{Name: p.name, Kind: ErrStart, Err: errCut}
+	}
 	result.Stdout, result.ExitCode = k.stdout.data, state.ExitCode()
 	return result, nil
 }
@@ -84,7 +91,7 @@ func (p *program) prepare(ctx context.Context, c Call) (k *child, err error) {
 	defer func() {
 		if err != nil {
 			k.close()
-			err = refused(p.name, err)
+			err = unready(p.name, err)
 		}
 	}()
 	if err := harden.Descriptors(); err != nil {
@@ -98,17 +105,22 @@ func (p *program) prepare(ctx context.Context, c Call) (k *child, err error) {
 	k.cmd.Args[0] = p.name
 	k.cmd.Env = c.environment(ctx)
 	k.cmd.Dir = filepath.VolumeName(p.path) + string(filepath.Separator)
-	k.cmd.Stdout, k.cmd.Stderr = &k.stdout, &k.stderr
-	k.cmd.WaitDelay = lingering
 	if k.group, err = newGroup(k.cmd); err != nil {
 		return k, err
 	}
 
+	k.stderr.limit = MaxStderr
+	if k.cmd.Stdout, err = k.output(&k.stdout); err != nil {
+		return k, err
+	}
+	if k.cmd.Stderr, err = k.output(&k.stderr); err != nil {
+		return k, err
+	}
 	stdin, err := k.feed(c.Stdin)
 	if err != nil {
 		return k, err
 	}
-	if err := p.raise(stdin); err != nil {
+	if err := p.clear(stdin); err != nil {
 		return k, err
 	}
 	k.cmd.Stdin = stdin.r
@@ -133,6 +145,16 @@ func (k *child) feed(data []byte) (*feed, error) {
 		k.feeds = append(k.feeds, f)
 	}
 	return f, err
+}
+
+// output makes a pipe that will take what the child writes.
+func (k *child) output(to *capped) (*os.File, error) {
+	o, err := newOutput(to)
+	if err != nil {
+		return nil, err
+	}
+	k.outputs = append(k.outputs, o)
+	return o.w, nil
 }
 
 // live runs the command until its end, or kills it at that of the context. It
@@ -170,11 +192,16 @@ func (k *child) watch(ctx context.Context) {
 	}
 }
 
-// wait reaps the child, and ends what it left behind.
+// wait reaps the child, ends what it left behind, and reads the rest of what it
+// wrote.
 func (k *child) wait() error {
-	err := k.cmd.Wait()
+	late := make(chan time.Time)
+	defer time.AfterFunc(lingering, func() { close(late) }).Stop()
+	err := k.group.reap(late)
+	for _, o := range k.outputs {
+		o.finish(late)
+	}
 	k.spare()
-	k.group.sweep()
 	return err
 }
 
@@ -191,6 +218,9 @@ func (k *child) start() error {
 	for _, f := range k.feeds {
 		f.start()
 	}
+	for _, o := range k.outputs {
+		o.start()
+	}
 	return nil
 }
 
@@ -198,6 +228,9 @@ func (k *child) start() error {
 func (k *child) close() {
 	for _, f := range k.feeds {
 		f.end()
+	}
+	for _, o := range k.outputs {
+		o.close()
 	}
 	if k.group != nil {
 		k.group.close()

@@ -38,11 +38,11 @@ func (p *program) target() (string, error) {
 	return "/proc/self/fd/" + strconv.Itoa(int(p.file.Fd())), nil
 }
 
-// raise gives the child's end of the pipe a higher number than the opened
+// clear gives the child's end of the pipe a higher number than the opened
 // helper has. Between fork and exec the child's descriptors are moved out of
 // each other's way, to the numbers above the highest of them; the helper's
 // number must not be among those, or something else would be executed.
-func (p *program) raise(f *feed) error {
+func (p *program) clear(f *feed) error {
 	if f.r.Fd() > p.file.Fd() {
 		return nil
 	}

@@ -7,10 +7,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -48,13 +51,16 @@ func TestSwapped(t *testing.T) {
 			checked, err := p.file.Stat()
 			s.must(err)
 			swap(s)
-			got, err := p.run(context.Background(), Call{Type: "answer", Verb: "get", Started: func(pid int) {
+			p.name = Prefix + "gate"
+			w := newWitness(t)
+			got, err := p.run(context.Background(), Call{Type: "gate", Verb: "get", Env: w.env(), Started: func(pid int) {
 				running, err := os.Stat(fmt.Sprintf("/proc/%d/exe", pid))
 				if err != nil || !os.SameFile(running, checked) {
 					t.Errorf("something else is running: %v", err)
 				}
+				w.next().release()
 			}}, MaxStdout)
-			if err != nil || string(got.Stdout) != "get " {
+			if err != nil || string(got.Stdout) != "through" {
 				t.Errorf("got %q, %v", got.Stdout, err)
 			}
 		})
@@ -106,10 +112,10 @@ func TestNumbers(t *testing.T) {
 }
 
 // again runs this binary under a name, as this user or another.
-func again(name string, credential *syscall.Credential) (string, error) {
+func again(name string, credential *syscall.Credential, env ...string) (string, error) {
 	cmd := exec.Command(filepath.Join(helpersFolder, Prefix+name))
 	cmd.Args[0] = Prefix + name
-	cmd.Env = []string{folderKey + "=" + helpersFolder}
+	cmd.Env = append(env, folderKey+"="+helpersFolder)
 	cmd.Dir = "/"
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: credential}
 	out, err := cmd.CombinedOutput()
@@ -117,11 +123,14 @@ func again(name string, credential *syscall.Credential) (string, error) {
 }
 
 // TestLowNumbers has the opened helper and the pipes take the numbers of
-// standard input and error.
+// standard input, output and error. Nothing is left open for that, and a helper
+// that does not read its material does not end the process that writes it.
 func TestLowNumbers(t *testing.T) {
 	t.Parallel()
-	if out, err := again("closed", nil); err != nil || strings.Count(out, "1 ") != 2 {
-		t.Errorf("%v: %s", err, out)
+	for _, numbers := range []string{"0", "1", "2", "0 1", "0 2", "1 2", "0 1 2"} {
+		if out, err := again("closed", nil, closedKey+"="+numbers); err != nil {
+			t.Errorf("without %s: %v: %s", numbers, err, out)
+		}
 	}
 }
 
@@ -146,6 +155,79 @@ func TestFirst(t *testing.T) {
 	if pid, err := unix.Wait4(-1, nil, unix.WNOHANG, nil); err != unix.ECHILD {
 		t.Errorf("a child was left: pid %d, %v", pid, err)
 	}
+}
+
+// TestMemberThatStays has an orphan in the group that the group's end did not end,
+// as one that has become root. It is waited for no longer than for anything else.
+func TestMemberThatStays(t *testing.T) {
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+	w := newWitness(t)
+	start := func(behaviour string, attributes *syscall.SysProcAttr) *exec.Cmd {
+		cmd := exec.Command(filepath.Join(helpersFolder, Prefix+behaviour))
+		cmd.Args[0], cmd.Env, cmd.SysProcAttr = Prefix+behaviour, w.env(), attributes
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		return cmd
+	}
+	leader := start("gate", &syscall.SysProcAttr{Setpgid: true})
+	gate := w.next()
+	member := start("hang", &syscall.SysProcAttr{Setpgid: true, Pgid: leader.Process.Pid})
+	hang := w.next()
+	gate.release()
+	late := make(chan time.Time)
+	close(late)
+	done := make(chan error)
+	go func() { done <- (&group{cmd: leader}).reap(late) }()
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(patience):
+		t.Error("it is waited for")
+	}
+	if err := member.Process.Kill(); err != nil {
+		t.Errorf("the member is gone: %v", err)
+	}
+	hang.gone()
+	_ = member.Wait()
+}
+
+// TestNumberGivenAway has a call get the number of a helper whose output somebody
+// still holds. The call that waits for the output must not take the other one's
+// helper for its own.
+func TestNumberGivenAway(t *testing.T) {
+	needs.Root(t)
+	folder, w := behaving(t, Options{}), newWitness(t)
+	var first int
+	started := make(chan struct{})
+	done := begin(context.Background(), folder, Call{Type: "escape", Verb: "get", Env: w.env(), Started: func(pid int) { first = pid; close(started) }})
+	<-started
+	leader, orphan := w.next(), w.next()
+	if leader.name != "leader" {
+		leader, orphan = orphan, leader
+	}
+	leader.release()
+	for syscall.Kill(first, 0) == nil {
+		runtime.Gosched()
+	}
+	if err := os.WriteFile("/proc/sys/kernel/ns_last_pid", []byte(strconv.Itoa(first-1)), 0); err != nil {
+		t.Fatal(err)
+	}
+	second := begin(context.Background(), folder, Call{Type: "gate", Verb: "get", Env: w.env()})
+	gate := w.next()
+	if got := <-done; got.err != nil || string(got.Stdout) != "complete" {
+		t.Errorf("the first: %q, %v", got.Stdout, got.err)
+	}
+	gate.release()
+	if got := <-second; got.err != nil || string(got.Stdout) != "through" {
+		t.Errorf("the second: %q, %v", got.Stdout, got.err)
+	}
+	orphan.release()
 }
 
 // TestHardenedCaller runs a helper from a process that hides from its own user,

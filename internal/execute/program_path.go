@@ -26,8 +26,8 @@ func (p *program) target() (string, error) {
 	return p.path, nil
 }
 
-// raise has nothing to do where the helper is executed by its path.
-func (p *program) raise(*feed) error { return nil }
+// clear has nothing to do where the helper is executed by its path.
+func (p *program) clear(*feed) error { return nil }
 
 // startFailure leaves out the path, which the caller puts in front.
 func startFailure(err error) error {

@@ -55,3 +55,12 @@ func refused(name string, err error) error {
 	}
 	return &Error{Name: name, Kind: ErrStart, Err: err}
 }
+
+// unready wraps what went wrong with a helper that is there, so that it matches
+// another kind than [ErrMissing] whatever else was missing.
+func unready(name string, err error) error {
+	if _, ok := errors.AsType[*TrustError](err); ok {
+		return &Error{Name: name, Kind: ErrUntrusted, Err: err}
+	}
+	return &Error{Name: name, Kind: ErrStart, Err: err}
+}

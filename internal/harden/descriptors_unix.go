@@ -26,7 +26,10 @@ func Descriptors() error {
 
 // markEach marks one descriptor after the other.
 func markEach() error {
-	folder, err := os.Open("/dev/fd")
+	folder, err := os.Open("/proc/self/fd")
+	if err != nil { // systems other than Linux have none
+		folder, err = os.Open("/dev/fd")
+	}
 	if err != nil {
 		return err
 	}
