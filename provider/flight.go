@@ -7,8 +7,9 @@ import (
 )
 
 // flights lets any number of callers share one call for a key. The call outlives the caller that caused it: others may be
-// waiting, and its result is kept for those to come. The zero value is ready.
+// waiting, and its result is kept for those to come.
 type flights[K comparable, V any] struct {
+	lost    V // the result of a call that did not return
 	mu      sync.Mutex
 	running map[K]*flight[V]
 }
@@ -70,15 +71,21 @@ func (f *flights[K, V]) add(key K) *flight[V] {
 	return current
 }
 
-// carryOut runs a call and hands its result to all who wait for it.
+// carryOut runs a call and hands its result to all who wait for it. A panic in there, of a [Trace] for instance, is a
+// failure of the call alone: it happens in a goroutine of this package, where no caller could recover from it, and in a
+// process that serves other tenants too. What it says may be secret.
 func (f *flights[K, V]) carryOut(key K, current *flight[V], fly func() V) {
+	current.value = f.lost
+	defer func() {
+		_ = recover()
+		f.mu.Lock()
+		if f.running[key] == current {
+			delete(f.running, key)
+		}
+		f.mu.Unlock()
+		close(current.done)
+	}()
 	current.value = fly()
-	f.mu.Lock()
-	if f.running[key] == current {
-		delete(f.running, key)
-	}
-	f.mu.Unlock()
-	close(current.done)
 }
 
 func (c *flight[V]) wait(ctx context.Context) (V, error) {

@@ -17,6 +17,9 @@ const patience = time.Second
 
 // look is a look-up that memory did not answer. Callers with the same question share it.
 func (p *Provider) look(ctx context.Context, at place) *answer {
+	if err := ctx.Err(); err != nil {
+		return &answer{err: gaveUp(err)}
+	}
 	ctx, cancel := context.WithTimeout(ctx, p.options.Deadline+patience)
 	defer cancel()
 	a, err := p.lookups.do(ctx, at, p.work.launch, func() *answer {
@@ -26,13 +29,13 @@ func (p *Provider) look(ctx context.Context, at place) *answer {
 		}
 		ctx, cancel := p.work.detach(ctx, p.options.Deadline)
 		defer cancel()
-		generation := p.memory.begin()
+		begun := p.memory.begin()
 		a := p.find(ctx, at)
 		if a.err != nil && !helpers.IsNotFound(a.err) {
 			p.options.Trace.failed(a.registry, a.err)
 		}
 		if now := p.now(); a.life.holds(now) {
-			p.memory.put(at, a, now, generation)
+			p.memory.put(at, a, now, begun)
 		}
 		return a
 	})
@@ -104,25 +107,25 @@ func parse(at place) (helpers.Registry, error) {
 	return r.WithScope(scope), err
 }
 
-// end completes an answer: how long it holds, and how it is said to go-containerregistry.
+// end completes an answer: how long it holds, which is no longer than the token that it comes from, and how it is said to
+// go-containerregistry.
 func (p *Provider) end(a *answer, t token) *answer {
 	now := p.now()
+	until := now.Add(recheck)
 	switch {
 	case a.err == nil:
-		until := now.Add(recheck)
-		if t.life.until.Before(until) {
-			until = t.life.until
-		}
-		if !t.ahead.IsZero() && t.ahead.Before(until) {
-			until = t.ahead
-		}
-		a.life = newSpan(now, until)
 		a.config = configOf(a.credential)
-	case helpers.IsNotFound(a.err):
-		a.life = newSpan(now, now.Add(recheck))
-	case helpers.ReasonOf(a.err) != helpers.Canceled:
-		a.life = newSpan(now, now.Add(failureLife))
+	case helpers.ReasonOf(a.err) == helpers.Canceled:
+		return a
+	case !helpers.IsNotFound(a.err):
+		until = now.Add(failureLife)
 	}
+	for _, bound := range []time.Time{t.life.until, t.ahead} {
+		if !bound.IsZero() && bound.Before(until) {
+			until = bound
+		}
+	}
+	a.life = newSpan(now, until)
 	return a
 }
 
@@ -149,8 +152,7 @@ func (p *Provider) material(ctx context.Context, t helpers.Type, r helpers.Regis
 	return m, m.Bound(t.Name, r)
 }
 
-// consult asks the Source. A panic in there is a failure of the look-up alone: it happens in a goroutine of this package,
-// where no caller could recover from it, and in a process that serves other tenants too. What it says may be secret.
+// consult asks the Source. A panic in there is a failure like others, see [flights.carryOut], and known to be the Source's.
 func (p *Provider) consult(ctx context.Context, r helpers.Registry) (m helpers.Material, err error) {
 	defer func() {
 		if recover() != nil {
@@ -161,10 +163,10 @@ func (p *Provider) consult(ctx context.Context, r helpers.Registry) (m helpers.M
 }
 
 // sourceFailure keeps a failure of the Source as it is, since those who write one see to it that it holds no secret;
-// the text of any other error is not taken over.
+// the text of any other error, and what one says around a failure, is not taken over.
 func sourceFailure(ctx context.Context, err error) error {
-	if _, ok := errors.AsType[*helpers.Failure](err); ok {
-		return err
+	if f, ok := errors.AsType[*helpers.Failure](err); ok {
+		return f
 	}
 	f := &helpers.Failure{Reason: helpers.ReasonOf(err), Text: "the material for the registry cannot be had", Cause: err}
 	switch {
@@ -197,23 +199,39 @@ func (p *Provider) token(ctx context.Context, q ask) (token, error) {
 	k := q.key()
 	if t, fetch, ok := p.tokens.get(k, p.now()); ok {
 		if fetch {
-			p.runs.join(k, p.work.launch, func() token { return p.fetch(ctx, q, true) })
+			p.runs.join(k, p.work.launch, func() token { return p.fetchApart(ctx, q, true) })
 		}
 		return t, nil
 	}
-	return p.runs.doHere(ctx, k, func() token {
+	if err := ctx.Err(); err != nil {
+		return token{}, err
+	}
+	fetch := p.fetch
+	fly := func() token {
 		if t, _, ok := p.tokens.get(k, p.now()); ok {
 			return t
 		}
-		return p.fetch(ctx, q, false)
-	})
+		return fetch(ctx, q, false)
+	}
+	if end, ok := ctx.Deadline(); ok && time.Until(end) < p.options.Deadline*9/10 {
+		// The Source has taken its time. Others who join the run get one that has all of its own, and this look-up waits
+		// for it as long as it may.
+		fetch = p.fetchApart
+		return p.runs.do(ctx, k, p.work.launch, fly)
+	}
+	return p.runs.doHere(ctx, k, fly)
+}
+
+// fetchApart is fetch with a deadline of its own.
+func (p *Provider) fetchApart(ctx context.Context, q ask, ahead bool) token {
+	ctx, cancel := p.work.detach(ctx, p.options.Deadline)
+	defer cancel()
+	return p.fetch(ctx, q, ahead)
 }
 
 // fetch runs the helper and keeps the outcome.
 func (p *Provider) fetch(ctx context.Context, q ask, ahead bool) token {
-	ctx, cancel := p.work.detach(ctx, p.options.Deadline)
-	defer cancel()
-	generation, trusted := p.tokens.begin(q.registry.Identity())
+	begun, trusted := p.tokens.begin(q.registry.Identity())
 	start := time.Now() // not the options' clock: this is how long it took, not what time it is
 	e := Exec{Type: q.typ.Name, Registry: q.registry, Ahead: ahead}
 	p.options.Trace.execStart(e)
@@ -222,6 +240,6 @@ func (p *Provider) fetch(ctx context.Context, q ask, ahead bool) token {
 	p.options.Trace.execEnd(e, err)
 	now := p.now()
 	t := newToken(c, err, now, p.options.Policy)
-	p.tokens.put(q.key(), t, now, generation)
+	p.tokens.put(q.key(), t, now, begun)
 	return t
 }

@@ -40,6 +40,27 @@ func (a *answer) reply() (*authn.AuthConfig, error) {
 	return &config, a.err
 }
 
+// drops knows for which registries something was forgotten, and when: what was looked up before is not kept afterwards. The
+// zero value is ready; it is not safe for concurrent use.
+type drops struct {
+	count int            // of all calls of note
+	last  map[string]int // what count was then, by the identity of the registry
+	floor int            // what count was when last was emptied, so as not to grow
+}
+
+func (d *drops) note(identity string) {
+	d.count++
+	if d.last == nil || len(d.last) >= maxTokens {
+		d.last, d.floor = make(map[string]int), d.count
+	}
+	d.last[identity] = d.count
+}
+
+// since tells whether something was forgotten for a registry, or may have been, since count was begun.
+func (d *drops) since(begun int, identity string) bool {
+	return max(d.last[identity], d.floor) > begun
+}
+
 // memory holds the latest answers. Reading takes no lock and shares no cache line that is written on a hit, so it is as
 // fast on many processors as on one: a change replaces the whole map, of which there are few, one every few seconds for
 // each thing asked for. The zero value is ready.
@@ -47,8 +68,7 @@ type memory struct {
 	answers atomic.Pointer[map[place]*answer]
 	mu      sync.Mutex // held to change answers
 	closed  bool
-	// generation counts the calls of drop. What was looked up before one is not remembered after it.
-	generation int
+	drops   drops
 }
 
 // get returns the answer that holds now, or nil.
@@ -63,20 +83,20 @@ func (m *memory) get(at place, now time.Time) *answer {
 	return nil
 }
 
-// begin is called before an answer is looked up, and returns the generation.
+// begin is called before an answer is looked up, and returns what put takes.
 func (m *memory) begin() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.generation
+	return m.drops.count
 }
 
 // put remembers an answer that was looked up since begin, and forgets those that no longer hold.
-func (m *memory) put(at place, a *answer, now time.Time, generation int) {
+func (m *memory) put(at place, a *answer, now time.Time, begun int) {
 	if len(at.registry)+len(at.scope) > maxPlace {
 		return
 	}
 	m.change(func(answers map[place]*answer) {
-		if generation != m.generation {
+		if m.drops.since(begun, a.registry.Identity()) {
 			return
 		}
 		maps.DeleteFunc(answers, func(_ place, old *answer) bool { return !old.life.holds(now) })
@@ -90,7 +110,7 @@ func (m *memory) put(at place, a *answer, now time.Time, generation int) {
 // drop forgets the answers for a registry.
 func (m *memory) drop(identity string) {
 	m.change(func(answers map[place]*answer) {
-		m.generation++
+		m.drops.note(identity)
 		maps.DeleteFunc(answers, func(_ place, a *answer) bool { return a.registry.Identity() == identity })
 	})
 }

@@ -49,13 +49,24 @@ func New(o Options) (*Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Provider{options: o, now: o.Now, registries: registries, folder: folder}
+	p := &Provider{now: o.Now, registries: registries, folder: folder}
 	if p.now == nil {
 		p.now = time.Now
 	}
-	p.tenant = p.tenantOf(o)
-	p.work.open()
-	return p, nil
+	return p.with(o), nil
+}
+
+// with makes a provider out of what this one shares with those for other tenants.
+func (p *Provider) with(o Options) *Provider {
+	lost := helpers.Fail(helpers.Internal, "the look-up of a credential ended in a panic", "")
+	other := &Provider{
+		options: o, now: p.now, registries: p.registries, folder: p.folder,
+		lookups: flights[place, *answer]{lost: &answer{err: lost}},
+		runs:    flights[key, token]{lost: token{err: lost}},
+	}
+	other.tenant = other.tenantOf(o)
+	other.work.open()
+	return other
 }
 
 // For makes a provider for another tenant. It has the options of this one but for the Source, shares with it the folder
@@ -70,10 +81,7 @@ func (p *Provider) For(source helpers.Source) (*Provider, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	other := &Provider{options: o, now: p.now, registries: p.registries, folder: p.folder}
-	other.tenant = other.tenantOf(o)
-	other.work.open()
-	return other, nil
+	return p.with(o), nil
 }
 
 // tenantOf returns what the providers of one tenant have in common, as far as that can be known.

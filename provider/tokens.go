@@ -58,8 +58,7 @@ type tokens struct {
 	distrusted map[string]bool
 	// refused holds the hashes of the secrets that a registry has refused, see [Provider.Refused].
 	refused map[[sha256.Size]byte]bool
-	// generation counts the calls of drop. What was fetched before one is not kept after it.
-	generation int
+	drops   drops
 }
 
 // get returns the outcome that holds now. The second result tells that the caller is the one to fetch its successor.
@@ -77,19 +76,19 @@ func (ts *tokens) get(k key, now time.Time) (t token, fetch, ok bool) {
 	return t, fetch, true
 }
 
-// begin is called before a helper is run: it returns the generation, and whether the helper's own cache is trusted.
-func (ts *tokens) begin(identity string) (generation int, trusted bool) {
+// begin is called before a helper is run: it returns what put takes, and whether the helper's own cache is trusted.
+func (ts *tokens) begin(identity string) (begun int, trusted bool) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	return ts.generation, !ts.distrusted[identity]
+	return ts.drops.count, !ts.distrusted[identity]
 }
 
 // put keeps an outcome that was fetched since begin, unless what is there is better: a failure does not take the place
 // of a credential that still serves, nor does one that ends no later, which would be asked for again and again.
-func (ts *tokens) put(k key, t token, now time.Time, generation int) {
+func (ts *tokens) put(k key, t token, now time.Time, begun int) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	if generation != ts.generation {
+	if ts.drops.since(begun, k.identity) {
 		return
 	}
 	if t.err == nil {
@@ -120,7 +119,7 @@ func (ts *tokens) put(k key, t token, now time.Time, generation int) {
 func (ts *tokens) drop(identity string) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
-	ts.generation++
+	ts.drops.note(identity)
 	maps.DeleteFunc(ts.kept, func(k key, _ token) bool { return k.identity == identity })
 	if ts.distrusted == nil || len(ts.distrusted) >= maxTokens {
 		ts.distrusted = make(map[string]bool)

@@ -7,7 +7,7 @@ import (
 )
 
 // A Trace hears what a provider does, in the manner of net/http/httptrace. Its functions may be nil, are never given a
-// secret, and may be called by several goroutines at once. They hold up the call that they hear of.
+// secret, and may be called by several goroutines at once. They hold up the call that they hear of, and one that panics makes it fail.
 type Trace struct {
 	// Hit is called when a credential, or the lack of one, was answered from memory.
 	Hit func(r helpers.Registry)
