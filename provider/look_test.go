@@ -72,14 +72,15 @@ func TestLookupEndsThoughItsRunGoesOn(t *testing.T) {
 func TestLookupThatHasEndedRunsNothing(t *testing.T) {
 	t.Parallel()
 	f := newFolder(t, "honest")
-	p := f.provider(Options{Deadline: 10 * time.Millisecond, Source: source(func(ctx context.Context, _ helpers.Registry) (helpers.Material, error) {
+	ended := source(func(ctx context.Context, _ helpers.Registry) (helpers.Material, error) {
 		<-ctx.Done()
 		return material(t, here, "pw"), nil
-	})})
+	})
+	p := f.provider(Options{Deadline: 10 * time.Millisecond, Source: ended, Trace: Trace{ExecStart: func(Exec) { t.Error("a helper was run") }}})
 	if _, err := p.GetCredentials(t.Context(), here, ""); helpers.ReasonOf(err) != helpers.Timeout {
 		t.Errorf("got %v", err)
 	}
-	f.wantRuns(0)
+	must(t, p.Close()) // waits for whatever was begun
 }
 
 func TestCallerWhoGaveUpBeforeAsksNobody(t *testing.T) {
