@@ -21,22 +21,55 @@ import (
 )
 
 func main() {
-	only := flag.String("only", "", "measure these sections alone, by their names with commas between them")
+	only := flag.String("only", "", "measure these sections alone, with commas between them: "+sections())
 	check := flag.Bool("check", false, "compare with the budgets, and measure only what the recorded results do not tell")
-	rounds := flag.Int("rounds", 0, "how many rounds make a batch; for a look that is printed and not kept")
+	rounds := flag.Int("rounds", 0, "how many rounds make a batch, from 1 on; for a look that is printed and not kept")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
 	b := bench{folder: "bench", plan: measure.Plan{Rounds: *rounds}}
 	if *only != "" {
 		b.only = strings.Split(*only, ",")
 	}
+	if err := b.refuse(*check); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
 	code, err := b.run(ctx, *check)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		code = 1
 	}
 	os.Exit(code)
+}
+
+// sections names all there are.
+func sections() string {
+	var names []string
+	for _, c := range cases.All() {
+		names = append(names, c.ID)
+	}
+	return strings.Join(names, ",")
+}
+
+// refuse says what is wrong with what was asked for: everything would be measured in place of it.
+func (b bench) refuse(check bool) error {
+	rounds := false
+	flag.Visit(func(f *flag.Flag) { rounds = rounds || f.Name == "rounds" })
+	switch {
+	case flag.NArg() > 0:
+		return fmt.Errorf("%q belongs to no flag: name sections with -only, and with commas between them", flag.Arg(0))
+	case rounds && b.plan.Rounds < 1:
+		return errors.New("a batch has one round at least")
+	case check && (b.only != nil || rounds):
+		return errors.New("-check finds out by itself what is to be measured, and how often")
+	}
+	for _, id := range b.only {
+		if !slices.Contains(strings.Split(sections(), ","), id) {
+			return fmt.Errorf("there is no section %q, but %s", id, sections())
+		}
+	}
+	return nil
 }
 
 // bench is one run of the command.
@@ -48,11 +81,6 @@ type bench struct {
 
 func (b bench) run(ctx context.Context, check bool) (code int, err error) {
 	known := cases.All()
-	for _, id := range b.only {
-		if !slices.ContainsFunc(known, func(c cases.Case) bool { return c.ID == id }) {
-			return 1, fmt.Errorf("there is no section %s", id)
-		}
-	}
 	results, err := report.Read(b.folder)
 	if err != nil {
 		return 1, err
@@ -88,6 +116,7 @@ func (b bench) run(ctx context.Context, check bool) (code int, err error) {
 		return 1, err
 	}
 	results.Build = build
+	var changes []string
 	for _, c := range known {
 		if b.only != nil && !slices.Contains(b.only, c.ID) {
 			continue
@@ -100,7 +129,17 @@ func (b bench) run(ctx context.Context, check bool) (code int, err error) {
 		if err != nil {
 			return 1, err
 		}
+		if old := results.Section(c.ID); old != nil {
+			if old.Build == build && old.Quiet() && !s.Quiet() {
+				say("%s stays as it is recorded, which was measured on a quiet machine", c.ID)
+				continue
+			}
+			changes = append(changes, report.Changes(*old, s)...)
+		}
 		results.Put(s)
+	}
+	for _, line := range changes {
+		fmt.Println(line)
 	}
 	if check {
 		return compare(results), nil
@@ -123,7 +162,7 @@ func compare(r *report.Results) int {
 		return 0
 	}
 	fmt.Print(table)
-	fmt.Printf("\n%d over budget, %d undecided for noise, %d not measured, of %d.\n", n.Over, n.Undecided, n.Unknown, n.All)
+	fmt.Printf("\n%d over budget, %d undecided, %d not measured, of %d.\n", n.Over, n.Undecided, n.Unknown, n.All)
 	return 1
 }
 

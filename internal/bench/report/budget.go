@@ -56,7 +56,7 @@ var Budgets = []Budget{
 // A Verdict is how a result stands to its budget.
 type Verdict string
 
-// The verdicts. What cannot be told for noise is no result, and neither is what was not measured.
+// The verdicts. What cannot be told is no result, and neither is what was not measured.
 const (
 	Kept      Verdict = "kept"
 	Broken    Verdict = "over"
@@ -90,8 +90,8 @@ func (c Cell) sure(noise *measure.Noise) (e measure.Estimate, decides bool) {
 	return c.Widened(noise.Margin()), noise.Calm()
 }
 
-// judge compares a result with a budget. When its bounds are on both sides, the value decides if the machine was quiet,
-// and nothing if it was not.
+// judge compares a result with a budget. When its bounds are on both sides, it keeps the budget if its value does and the
+// machine was quiet, and else it is undecided.
 func (b Budget) judge(c Cell, noise *measure.Noise) Verdict {
 	e, decides := c.sure(noise)
 	limit := b.Limit
@@ -103,12 +103,10 @@ func (b Budget) judge(c Cell, noise *measure.Noise) Verdict {
 		return Kept
 	case e.Low > limit:
 		return Broken
-	case !decides:
-		return Undecided
-	case e.Value <= limit:
+	case decides && e.Value <= limit:
 		return Kept
 	}
-	return Broken
+	return Undecided
 }
 
 // Findings returns the results under a budget, and for each budget without one that there is none, in the order of the

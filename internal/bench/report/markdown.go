@@ -50,7 +50,7 @@ func (r *Results) head(b *strings.Builder) {
 	for _, kind := range []struct {
 		n    int
 		what string
-	}{{n.Over, "over"}, {n.Undecided, "undecided for noise"}, {n.Unknown, "not measured"}} {
+	}{{n.Over, "over"}, {n.Undecided, "undecided"}, {n.Unknown, "not measured"}} {
 		if kind.n > 0 {
 			fmt.Fprintf(b, ", %d %s", kind.n, kind.what)
 		}
@@ -67,17 +67,34 @@ func (r *Results) head(b *strings.Builder) {
 		fmt.Fprintf(b, "; in %d it was too noisy to tell", n)
 	}
 	b.WriteString(".\n\n")
+	if n := r.otherBuilds(); n > 0 {
+		fmt.Fprintf(b, "**%d of %d sections are of another build than the last one**, and say so.\n\n", n, len(r.Sections))
+	}
 	r.charts(b, "")
 	if missing := r.missing(); len(missing) > 0 {
 		fmt.Fprintf(b, "Not here, and so not compared with: %s.\n\n", strings.Join(missing, "; "))
 	}
 	b.WriteString("Made by `make bench`, all but the last section. `make bench ONLY=get` measures one section anew, `make bench-check` compares\n" +
-		"with the budgets. The same numbers for programs: [results.json](results.json).\n\n")
+		"with the budgets. The same numbers for programs: [results.json](results.json).\n\n" +
+		"After a change, `make bench` says what is better or worse than recorded by more than the noise of both, and writes the\n" +
+		"report anew; `make bench-check` says the same of the sections that have budgets and changes nothing. On another machine,\n" +
+		"run `make bench` before the change as well.\n\n")
 	fmt.Fprintf(b, "Measured on %s. Times of processes are medians of rounds in which everything was run in turns. Bounds in brackets hold the\n"+
 		"true median with 95 %% confidence where there were six rounds or more; of fewer they are the least and the most. Ratios carry over\n"+
 		"to other machines, times do not. Ours, the empty programs and the trivial helper are built alike, with the collector of Go 1.25\n"+
 		"(see the last section); the peers are built as Go builds by default. What runs in the process of the benchmark has its\n"+
 		"memory collected between the rounds.\n\n", r.Machine)
+}
+
+// otherBuilds is how many sections are of another build than the last one.
+func (r *Results) otherBuilds() int {
+	n := 0
+	for _, s := range r.Sections {
+		if s.Build != r.Build {
+			n++
+		}
+	}
+	return n
 }
 
 // missing says once what any section lacks.

@@ -30,7 +30,7 @@ func TestJudge(t *testing.T) {
 		{"clear", most, ratio(1.1, 1.2, 1.3), quiet, Kept},
 		{"clearly over", most, ratio(1.5, 1.6, 1.7), quiet, Broken},
 		{"on both sides, quiet", most, ratio(1.37, 1.39, 1.42), quiet, Kept},
-		{"on both sides, quiet, over", most, ratio(1.37, 1.41, 1.42), quiet, Broken},
+		{"on both sides, quiet, over", most, ratio(1.37, 1.41, 1.42), quiet, Undecided},
 		{"clear of noise as well", most, ratio(0.8, 0.9, 1.0), noisy, Kept},
 		{"within the noise", most, ratio(1.1, 1.2, 1.3), noisy, Undecided},
 		{"counted, so that noise is no matter", most, Of(measure.Exactly(1.3), Count), noisy, Kept},
@@ -136,7 +136,36 @@ func TestMarkdown(t *testing.T) {
 	if !strings.HasSuffix(page, byHand+"\n\nWritten by hand.\n") {
 		t.Error("what was written by hand is not kept")
 	}
-	if strings.Count(page, "of another build") != 1 {
+	if !strings.Contains(page, "**1 of 2 sections are of another build than the last one**") || strings.Count(page, "of another build") != 2 {
 		t.Error("a section of this build is said to be of another one")
+	}
+}
+
+func TestChanges(t *testing.T) {
+	t.Parallel()
+	section := func(noise *measure.Noise, cells ...Cell) Section {
+		rows := []Row{{Name: "a peer", Who: Peer, Cells: cells}, {Name: "one", Who: Ours, Cells: cells}}
+		return Section{ID: "get", Columns: []string{"", "to empty", "more"}, Rows: rows, Noise: noise}
+	}
+	for _, test := range []struct {
+		name        string
+		before, now Section
+		want        string
+	}{
+		{"slower", section(quiet, ratio(1.4, 1.5, 1.6)), section(quiet, ratio(1.9, 2.0, 2.1)),
+			"worse than recorded: get, one, to empty: 1.50 × (1.40 × to 1.60 ×) before, 2.00 × (1.90 × to 2.10 ×) now"},
+		{"faster", section(quiet, ratio(1.9, 2.0, 2.1)), section(quiet, ratio(1.4, 1.5, 1.6)), "better than recorded: get, one"},
+		{"within the bounds", section(quiet, ratio(1.4, 1.5, 1.6)), section(quiet, ratio(1.5, 1.6, 1.7)), ""},
+		{"within the noise", section(quiet, ratio(1.4, 1.5, 1.6)), section(noisy, ratio(1.7, 1.8, 1.9)), ""},
+		{"hardly", section(quiet, ratio(1.5, 1.5, 1.5)), section(quiet, ratio(1.52, 1.52, 1.52)), ""},
+		{"at least", section(quiet, ratio(1.5, 1.6, 1.7).Under("join")), section(quiet, ratio(1.1, 1.2, 1.3).Under("join")), "worse than recorded"},
+		{"more calls", section(noisy, Of(measure.Exactly(1), Count)), section(noisy, Of(measure.Exactly(2), Count)), "worse than recorded"},
+		{"times do not carry over", section(quiet, Of(measure.Exactly(1), Seconds)), section(quiet, Of(measure.Exactly(2), Seconds)), ""},
+		{"a new column", section(quiet, ratio(1, 1, 1)), section(quiet, ratio(1, 1, 1), ratio(9, 9, 9)), ""},
+	} {
+		got := strings.Join(Changes(test.before, test.now), "\n")
+		if test.want == "" && got != "" || !strings.HasPrefix(got, test.want) || strings.Contains(got, "peer") {
+			t.Errorf("%s: it says %q", test.name, got)
+		}
 	}
 }
