@@ -26,5 +26,5 @@
 //     through the job; elsewhere the helper's own deadline has to do.
 //
 // What the package cannot do: a descendant that leaves the process group
-// (setsid) is not killed, only cut off.
+// (setsid), or that becomes another user, is not killed, only cut off.
 package execute
