@@ -39,8 +39,9 @@ func (e *ending) print(o Outcome, err error) int {
 
 func (e *ending) claim() bool { return e.claimed.CompareAndSwap(false, true) }
 
-// finish prints. An answer that could not be written whole is a failure, so that no client takes silence for success; a
-// reader that does not take it in the time that a whole call may need ends the process.
+// finish prints: first what the call is for, and then what is said besides, which nobody may read. An answer that could not
+// be written whole is a failure, so that no client takes silence for success; a reader that takes nothing for as long as a
+// whole call may need ends the process, with the exit code that what was written deserves.
 func (e *ending) finish(o Outcome, err error) int {
 	if err != nil {
 		o = Outcome{Code: 1, Stdout: []byte(helpers.ErrorLine(err) + "\n")}
@@ -49,14 +50,17 @@ func (e *ending) finish(o Outcome, err error) int {
 	if wrong != nil {
 		timeout = defaultTimeout
 	}
-	defer time.AfterFunc(timeout, func() { e.process.Exit(1) }).Stop()
-	if said := append(o.Stderr, e.say.end(err)...); len(said) > 0 {
-		_, _ = e.process.Stderr.Write(said) // it is not what the call is for
-	}
+	var code atomic.Int32
+	code.Store(1)
+	defer time.AfterFunc(timeout, func() { e.process.Exit(int(code.Load())) }).Stop()
 	if len(o.Stdout) > 0 {
 		if _, err := e.process.Stdout.Write(o.Stdout); err != nil {
-			return 1
+			o.Code = 1
 		}
+	}
+	code.Store(int32(o.Code))
+	if said := append(o.Stderr, e.say.end(err)...); len(said) > 0 {
+		_, _ = e.process.Stderr.Write(said)
 	}
 	return o.Code
 }
