@@ -48,3 +48,16 @@ func TestNobodyReadsStderr(t *testing.T) {
 		})
 	}
 }
+
+// Whatever is printed, somebody has to take it, or the call fails within its deadline.
+func TestNobodyReadsStdout(t *testing.T) {
+	t.Parallel()
+	h := home(t)
+	for _, verb := range []string{"get", "list", "version", "--help", "no verb"} {
+		bubble(t, func(unread io.Writer) {
+			if code := ended(verb, unread, io.Discard, h); code != 1 {
+				t.Errorf("%s: exit code %d", verb, code)
+			}
+		})
+	}
+}

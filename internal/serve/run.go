@@ -48,11 +48,11 @@ type Outcome struct {
 // do: when the deadline passes while one of them is stuck, the process is ended from beside it, see [Process]. What is not
 // stuck has a last moment to come to an end of its own.
 func Protocol(ctx context.Context, name string, p Process, grace time.Duration, carryOut func(context.Context, string) (Outcome, error)) int {
-	if code, done := usage(name, p); done {
-		return code
+	e := ending{process: p, done: make(chan struct{})}
+	if o, done := usage(name, p.Args); done {
+		return e.print(o, nil)
 	}
 	timeout, err := p.timeout()
-	e := ending{process: p, done: make(chan struct{})}
 	if err != nil {
 		return e.print(Outcome{}, err)
 	}
