@@ -41,7 +41,7 @@ func (e *ending) claim() bool { return e.claimed.CompareAndSwap(false, true) }
 
 // finish prints: first what the call is for, and then what is said besides, which nobody may read. An answer that could not
 // be written whole is a failure, so that no client takes silence for success; a reader that takes nothing for as long as a
-// whole call may need ends the process, with the exit code that what was written deserves.
+// whole call may need, and a last moment at least, ends the process, with the exit code that what was written deserves.
 func (e *ending) finish(o Outcome, err error) int {
 	if err != nil {
 		o = Outcome{Code: 1, Stdout: []byte(helpers.ErrorLine(err) + "\n")}
@@ -52,7 +52,7 @@ func (e *ending) finish(o Outcome, err error) int {
 	}
 	var code atomic.Int32
 	code.Store(1)
-	defer time.AfterFunc(timeout, func() { e.process.Exit(int(code.Load())) }).Stop()
+	defer time.AfterFunc(max(timeout, lastMoment), func() { e.process.Exit(int(code.Load())) }).Stop()
 	if len(o.Stdout) > 0 {
 		if _, err := e.process.Stdout.Write(o.Stdout); err != nil {
 			o.Code = 1

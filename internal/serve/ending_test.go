@@ -61,3 +61,24 @@ func TestNobodyReadsStdout(t *testing.T) {
 		})
 	}
 }
+
+// slow takes what is printed after a while.
+type slow struct{ bytes.Buffer }
+
+func (s *slow) Write(p []byte) (int, error) {
+	time.Sleep(100 * time.Millisecond) // the bubble's
+	return s.Buffer.Write(p)
+}
+
+// A call of which the time is over still has the time to say so.
+func TestTheShortestTimeout(t *testing.T) {
+	t.Parallel()
+	h := home(t)
+	bubble(t, func(io.Writer) {
+		var stdout slow
+		code := ended("get", &stdout, io.Discard, h, "GITHUB_TOKEN=t", "BETA9_CREDENTIAL_TIMEOUT=1ns")
+		if want := answer("ghcr.io", "x-access-token", "t"); code != 0 || stdout.String() != want {
+			t.Errorf("exit code %d, stdout %q, want %q", code, stdout.String(), want)
+		}
+	})
+}
