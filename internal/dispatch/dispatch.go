@@ -8,16 +8,15 @@ import (
 	"errors"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
 	"github.com/beam-cloud/docker-credential-beta9/internal/execute"
 	"github.com/beam-cloud/docker-credential-beta9/internal/harden"
+	"github.com/beam-cloud/docker-credential-beta9/internal/interrupt"
 	"github.com/beam-cloud/docker-credential-beta9/internal/serve"
 )
 
@@ -147,9 +146,8 @@ func (d dispatcher) run(ctx context.Context, t helpers.Type, verb string, input 
 			return strings.HasPrefix(entry, serve.FDVariable+"=")
 		})
 	}
-	// A helper leads a process group of its own, so that what ends this process does not reach it and its children. To
-	// listen for signals costs a fifth of an empty program's whole run, so it is done when there is somebody to be ended.
-	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	// A helper leads a process group of its own, so that what ends this process does not reach it and its children.
+	ctx, stop := interrupt.Context(ctx)
 	defer stop()
 	result, err := folder.Run(ctx, call)
 	return serve.Outcome{Stdout: result.Stdout, Stderr: result.Stderr, Code: result.ExitCode}, err

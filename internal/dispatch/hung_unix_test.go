@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -22,7 +23,14 @@ import (
 func TestNothingStaysBehind(t *testing.T) {
 	t.Parallel()
 	dir := withHung(t)
-	for name, signal := range map[string]os.Signal{"deadline": nil, "SIGTERM": syscall.SIGTERM, "SIGINT": os.Interrupt} {
+	ends := map[string]os.Signal{
+		"deadline": nil, "SIGTERM": syscall.SIGTERM, "SIGINT": os.Interrupt, "SIGHUP": syscall.SIGHUP, "SIGQUIT": syscall.SIGQUIT,
+	}
+	// What is heard here is not ignored there, even when whoever runs the tests ignores it.
+	heard := make(chan os.Signal, 1)
+	signal.Notify(heard, os.Interrupt, syscall.SIGHUP, syscall.SIGQUIT)
+	t.Cleanup(func() { signal.Stop(heard) })
+	for name, end := range ends {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			witness := filepath.Join(t.TempDir(), "witness")
@@ -36,7 +44,7 @@ func TestNothingStaysBehind(t *testing.T) {
 			cmd := exec.Command(filepath.Join(dir, dispatch.Name), "get")
 			cmd.Stdin = strings.NewReader("nvcr.io")
 			cmd.Env = []string{home(t), "WITNESS=" + witness, "BETA9_CREDENTIAL_TIMEOUT=1m"}
-			if signal == nil {
+			if end == nil {
 				cmd.Env = append(cmd.Env, "BETA9_CREDENTIAL_TIMEOUT=2s")
 			}
 			if err := cmd.Start(); err != nil {
@@ -56,8 +64,8 @@ func TestNothingStaysBehind(t *testing.T) {
 			}
 			defer reader.Close()
 			pipe.Close()
-			if signal != nil {
-				if err := cmd.Process.Signal(signal); err != nil {
+			if end != nil {
+				if err := cmd.Process.Signal(end); err != nil {
 					t.Fatal(err)
 				}
 			}
