@@ -63,4 +63,7 @@ type Machine struct {
 	Environ []string
 	// Map is what the user has pinned; it may be nil.
 	Map *Map
+	// Interruptible returns a context that also ends when somebody wants the process to end. It is asked for where a
+	// program is run that would be left behind; it may be nil.
+	Interruptible func(context.Context) (context.Context, context.CancelFunc)
 }

@@ -1,9 +1,13 @@
 package main_test
 
 import (
-	"context"
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -12,60 +16,86 @@ import (
 	"time"
 )
 
-// A program that prints keys does not outlive the helper that has started it: neither one that was killed, nor one whose
-// time was over.
+// A program that prints keys does not outlive the helper that has started it, nor does what it has started in turn, unless
+// the helper was killed: neither when the time is over, nor when somebody wants the helper to end.
 func TestNoProgramIsLeftBehind(t *testing.T) {
 	t.Parallel()
+	// What is heard here is not ignored there, even when whoever runs the tests ignores it.
+	heard := make(chan os.Signal, 1)
+	signal.Notify(heard, os.Interrupt, syscall.SIGHUP, syscall.SIGQUIT)
+	t.Cleanup(func() { signal.Stop(heard) })
+	const alone = "echo $$ >&9; exec sleep 600"
+	const parent = "(" + alone + ") & wait" // what is echoed is the parent's number all the same
 	for name, end := range map[string]struct {
-		timeout string
-		kill    bool
-	}{"killed": {"60s", true}, "its time is over": {"1s", false}} {
+		program, timeout string
+		signal           os.Signal
+		says             string
+	}{
+		"its time is over": {parent, "1s", nil, "timeout: "},
+		"SIGKILL":          {alone, "60s", os.Kill, ""},
+		"SIGTERM":          {parent, "60s", syscall.SIGTERM, "canceled: "},
+		"SIGINT":           {parent, "60s", os.Interrupt, "canceled: "},
+		"SIGHUP":           {parent, "60s", syscall.SIGHUP, "canceled: "},
+		"SIGQUIT":          {parent, "60s", syscall.SIGQUIT, "canceled: "},
+	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t)
-			told := filepath.Join(w.home, "pid")
-			w.write(".aws/config", "[default]\ncredential_process = echo $$ >"+told+".new; mv "+told+".new "+told+"; exec sleep 600\n")
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-			defer cancel()
-			helper := exec.CommandContext(ctx, w.helper, "get")
+			witness := filepath.Join(w.home, "witness")
+			if err := syscall.Mkfifo(witness, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			pipe, err := os.OpenFile(witness, os.O_RDWR, 0) // which waits for nobody
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer pipe.Close()
+			w.write(".aws/config", "[default]\ncredential_process = exec 9>"+witness+"; "+end.program+"\n")
+			helper := exec.CommandContext(t.Context(), w.helper, "get")
 			helper.Stdin = strings.NewReader(host)
 			for name, value := range w.env {
 				helper.Env = append(helper.Env, name+"="+value)
 			}
 			helper.Env = append(helper.Env, "BETA9_CREDENTIAL_TIMEOUT="+end.timeout)
+			var stdout bytes.Buffer
+			helper.Stdout = &stdout
 			if err := helper.Start(); err != nil {
 				t.Fatal(err)
 			}
-			pid := 0
-			for ; pid == 0 && ctx.Err() == nil; pid = number(told) {
+			if err := pipe.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+				t.Fatal(err)
 			}
-			if pid == 0 {
-				t.Fatal("the program did not start")
+			line, err := bufio.NewReader(pipe).ReadString('\n')
+			if err != nil {
+				t.Fatalf("the program did not start: %v", err)
 			}
-			if end.kill {
-				_ = helper.Process.Kill()
+			group, err := strconv.Atoi(strings.TrimSpace(line))
+			if err != nil {
+				t.Fatal(err)
 			}
-			_ = helper.Wait() // it fails either way
-			for syscall.Kill(pid, 0) == nil && !isZombie(pid) {
-				if ctx.Err() != nil {
-					_ = syscall.Kill(pid, syscall.SIGKILL)
-					t.Fatal("the program goes on")
+			reader, err := os.OpenFile(witness, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer reader.Close()
+			pipe.Close()
+			if end.signal != nil {
+				if err := helper.Process.Signal(end.signal); err != nil {
+					t.Fatal(err)
 				}
+			}
+			_ = helper.Wait() // it fails in any case
+			if said := stdout.String(); !strings.HasPrefix(said, end.says) || (said == "") != (end.says == "") {
+				t.Errorf("the helper says %q, not %q", said, end.says)
+			}
+			// The end of the pipe comes when nobody holds it any more.
+			if err := reader.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := reader.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+				t.Errorf("the program, or its child, is still there: %v", err)
+				_ = syscall.Kill(-group, syscall.SIGKILL)
 			}
 		})
 	}
-}
-
-// number reads a file that holds one, and returns 0 when it is not there.
-func number(path string) int {
-	data, _ := os.ReadFile(path)
-	n, _ := strconv.Atoi(strings.TrimSpace(string(data)))
-	return n
-}
-
-// isZombie tells whether a process has ended and waits for its parent to look.
-func isZombie(pid int) bool {
-	data, _ := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	_, rest, _ := strings.Cut(string(data), ") ")
-	return strings.HasPrefix(rest, "Z")
 }

@@ -116,8 +116,14 @@ func beforeItEnds(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithDeadline(ctx, deadline.Add(-min(lastBreath, time.Until(deadline)/10)))
 }
 
-// printed runs a program and reads the keys that it prints. Nothing of its output is shown.
+// printed runs a program and reads the keys that it prints. Nothing of its output is shown. What ends this process does not
+// reach the program, which is in a group of its own, so that it is ended here.
 func (c *chain) printed(ctx context.Context, source, what string, program func(context.Context) *exec.Cmd, hint string) (helpers.Material, error) {
+	if c.machine.Interruptible != nil {
+		var stop context.CancelFunc
+		ctx, stop = c.machine.Interruptible(ctx)
+		defer stop()
+	}
 	ctx, cancel := beforeItEnds(ctx)
 	defer cancel()
 	var out output

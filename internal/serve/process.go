@@ -26,7 +26,8 @@ type Process struct {
 
 // Main runs a helper as this process and returns the exit code. While a verb writes, SIGTERM and SIGINT end it by its
 // context, so that what is being written is finished or taken back. A verb that reads has nothing to take back and is
-// ended by the signal itself: to listen for signals costs a fifth of an empty program's whole run.
+// ended by the signal itself, unless it runs a program of somebody else's: to listen for signals costs a fifth of an empty
+// program's whole run.
 func Main(k Kind) int {
 	_ = harden.Process() // what it protects is protected by other means as well
 	ctx := context.Background()

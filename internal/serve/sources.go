@@ -10,6 +10,7 @@ import (
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
 	"github.com/beam-cloud/docker-credential-beta9/internal/cache"
 	"github.com/beam-cloud/docker-credential-beta9/internal/folders"
+	"github.com/beam-cloud/docker-credential-beta9/internal/interrupt"
 )
 
 const (
@@ -137,7 +138,7 @@ func (c *call) mayBeAmbient() bool {
 func (c *call) ambientReadsKeys() bool { return c.kind.AmbientReadsKeys && c.mayBeAmbient() }
 
 func (c *call) machine(m *helpers.Map) helpers.Machine {
-	return helpers.Machine{Getenv: c.process.Getenv, Environ: c.process.Environ, Map: m}
+	return helpers.Machine{Getenv: c.process.Getenv, Environ: c.process.Environ, Map: m, Interruptible: interrupt.Context}
 }
 
 func (c *call) cache() *cache.Cache {
