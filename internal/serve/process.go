@@ -41,7 +41,7 @@ func Main(k Kind) int {
 
 // Own returns what this process got from whoever started it.
 func Own() Process {
-	p := Process{os.Args[1:], os.Stdin, os.Stdout, os.Stderr, os.Environ(), os.Exit}
+	p := Process{os.Args[1:], os.Stdin, os.Stdout, besides{}, os.Environ(), os.Exit}
 	if wasClosed() {
 		p.Stdout = nobody{}
 	}
@@ -52,6 +52,15 @@ func Own() Process {
 type nobody struct{}
 
 func (nobody) Write([]byte) (int, error) { return 0, os.ErrClosed }
+
+// besides is the standard error of this process. What is written there is not what a call is for: that its reader has gone
+// is no reason to die by SIGPIPE.
+type besides struct{}
+
+func (besides) Write(p []byte) (int, error) {
+	signal.Ignore(syscall.SIGPIPE)
+	return os.Stderr.Write(p)
+}
 
 // Getenv looks up a variable of the process. As in a shell, the last of two equal names counts.
 func (p Process) Getenv(name string) string {
