@@ -22,7 +22,7 @@ const maxNesting = 3
 //
 // and the same inside a JSON string, or with credentials as a JSON string. r is the registry that is known from where
 // the blob lay; for the zero Registry only the first form counts. Material that is bound to another registry than r is
-// refused, and so is everything else; nothing is taken for a password by guess. [helpers.Material.AppendBlob] writes
+// refused, and so are keys beside which another registry is named and everything else; nothing is taken for a password by guess. [helpers.Material.AppendBlob] writes
 // the first form.
 //
 // The error is a [*helpers.Failure] with [helpers.BadMaterial] or [helpers.WrongHost]; it never quotes the blob.
@@ -62,7 +62,7 @@ func parseObject(data []byte, r helpers.Registry, nesting int) (helpers.Material
 	}
 	credentials, structured := fields["credentials"]
 	if !structured {
-		return parseFlat(data, r)
+		return parseFlat(data, fields, r)
 	}
 	if inner, ok := unpack(credentials); ok && nesting > 0 {
 		if !json.Valid(inner) { // it could go on after the credentials
@@ -77,7 +77,9 @@ func parseObject(data []byte, r helpers.Registry, nesting int) (helpers.Material
 	return helpers.ParseMaterial(data)
 }
 
-func parseFlat(data []byte, r helpers.Registry) (helpers.Material, error) {
+// parseFlat reads an object whose fields are keys. Keys that the type does not know are left out: what people have is often
+// their whole environment.
+func parseFlat(data []byte, fields map[string]json.RawMessage, r helpers.Registry) (helpers.Material, error) {
 	t, err := known(r)
 	if err != nil {
 		return helpers.Material{}, err
@@ -87,7 +89,33 @@ func parseFlat(data []byte, r helpers.Registry) (helpers.Material, error) {
 		return helpers.Material{}, badBlob("cannot be written as JSON")
 	}
 	head = append(bytes.TrimSuffix(head, []byte("}")), `,"credentials":`...)
-	return helpers.ParseMaterial(append(append(head, data...), '}'))
+	m, err := helpers.ParseMaterial(append(append(head, data...), '}'))
+	if err != nil {
+		return m, err
+	}
+	for _, name := range [...]string{"version", "registry", "type", "scope"} {
+		if _, ok := fields[name]; ok { // it may be bound to another place than r, or mean something else
+			return helpers.Material{}, badBlob(`has "` + name + `" and no "credentials"`)
+		}
+	}
+	return m, namedBeside(m, r, fields)
+}
+
+// namedBeside refuses a password beside which, in the words of an environment, another registry is named.
+func namedBeside(m helpers.Material, r helpers.Registry, fields map[string]json.RawMessage) error {
+	k, err := m.KeySet(m.Type(), r)
+	if err != nil || len(fields[k.HostKey]) == 0 {
+		return err
+	}
+	var host string
+	if json.Unmarshal(fields[k.HostKey], &host) == nil && host == "" {
+		return nil
+	}
+	if named, err := helpers.ParseServerURL(host); err != nil || named.Identity() != r.Identity() {
+		return helpers.Fail(helpers.WrongHost, "the secret names another registry than "+r.Identity()+" in "+k.HostKey,
+			"store it for that one, or leave "+k.HostKey+" out")
+	}
+	return nil
 }
 
 // parsePair reads user:password. Which key each of the two goes under follows from the type of the registry; a type
@@ -100,7 +128,9 @@ func parsePair(pair string, r helpers.Registry) (helpers.Material, error) {
 	user, password, ok := strings.Cut(pair, ":")
 	switch {
 	case !ok, user == "", password == "", strings.ContainsFunc(pair, unicode.IsControl),
-		strings.ContainsAny(user, " []{}()<>\"'"), strings.HasPrefix(password, "//"): // other forms, and URLs
+		strings.ContainsFunc(user, func(c rune) bool { return !unicode.IsPrint(c) }), // a byte order mark, and what nobody can type
+		strings.ContainsAny(user, " []{}()<>\"'"), strings.HasPrefix(password, "//"), // other forms, and URLs
+		strings.TrimLeftFunc(password, unicode.IsSpace) != password: // a line of YAML, or of a header
 		return helpers.Material{}, badBlob("is in no form that is known")
 	}
 	values := map[string]string{}
