@@ -117,6 +117,10 @@ func (a *app) material(r helpers.Registry, t helpers.Type, env []string) (helper
 		}
 		m, err := secrets.ParseBlob(data, r)
 		if err == nil && r.Scope() != "" {
+			if m.Scope() != "" && m.Scope() != r.Scope() {
+				return m, helpers.Fail(helpers.WrongHost, "the secret is bound to another scope than "+r.String(),
+					"leave the scope out of --registry to store it for its own")
+			}
 			m = m.WithScope(r.Scope())
 		}
 		if err != nil && hintOf(err) == "" {
