@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
 	"github.com/beam-cloud/docker-credential-beta9/internal/serve"
@@ -50,7 +52,7 @@ docker-credential-beta9-*, which docker, podman and their relatives call.
 	}
 	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError("%w; see %s --help", err, cmd.CommandPath())
+		return usageError("%s; see %s --help", wrongFlag(err), cmd.CommandPath())
 	})
 	root.PersistentFlags().StringVar(&a.helpersFolder, "helpers", "", "folder of the helpers (default: the folder of this command)")
 	root.AddCommand(
@@ -82,6 +84,23 @@ func newVersionCommand(a *app) *cobra.Command {
 	}
 }
 
+// wrongFlag says what is wrong with a flag, without what was typed behind its name: that may be a password.
+func wrongFlag(err error) string {
+	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
+		if unknown.GetSpecifiedShortnames() != "" {
+			return "unknown flag: -" + unknown.GetSpecifiedName()
+		}
+		return "unknown flag: --" + unknown.GetSpecifiedName()
+	}
+	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		return "--" + invalid.GetFlag().Name + " does not take such a value"
+	}
+	if without, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
+		return "--" + without.GetFlag().Name + " needs a value"
+	}
+	return "a flag is malformed"
+}
+
 // noCommand, noArgs and exactly are cobra's checks with an error that says what is wrong in this command's words.
 func noCommand(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
@@ -91,8 +110,8 @@ func noCommand(cmd *cobra.Command, args []string) error {
 }
 
 func noArgs(cmd *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usageError("%s takes no argument, and %q is one; see %s --help", cmd.CommandPath(), args[0], cmd.CommandPath())
+	if len(args) > 0 { // which may be a secret
+		return usageError("%s takes no argument; see %s --help", cmd.CommandPath(), cmd.CommandPath())
 	}
 	return nil
 }
@@ -129,7 +148,7 @@ func (a *app) lookup(name string) (helpers.Registry, helpers.Type, error) {
 		if strings.Contains(name, "@") { // a password may stand before it
 			return helpers.Registry{}, helpers.Type{}, usageError("the registry is malformed: %w", err)
 		}
-		return helpers.Registry{}, helpers.Type{}, usageError("%q is not a registry: %w", name, err)
+		return helpers.Registry{}, helpers.Type{}, usageError("%q is not a registry: %w", withoutUser(name), err)
 	}
 	m, err := a.environment().Map()
 	if err != nil {

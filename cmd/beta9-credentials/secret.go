@@ -130,8 +130,16 @@ func (a *app) material(r helpers.Registry, t helpers.Type, env []string) (helper
 	}
 	values := make(map[string]string, len(env))
 	for _, key := range env {
+		name, _, valued := strings.Cut(key, "=")
+		if !slices.ContainsFunc(helpers.Types(), func(t helpers.Type) bool { return takes(t, name) }) {
+			name = "what --env names" // which may be the value itself
+		}
+		if valued {
+			return helpers.Material{}, withHint(usageError("%s stands on the command line with a value, which other users of this machine can see", name),
+				"set the variable, and name it alone: --env KEY")
+		}
 		if !takes(t, key) {
-			return helpers.Material{}, withHint(usageError("%s is not a key of %s registries, of which %s is one", key, t.Name, r.Identity()),
+			return helpers.Material{}, withHint(usageError("%s is not a key of %s registries, of which %s is one", name, t.Name, r.Identity()),
 				"see that the host is right: it alone says which keys a registry takes")
 		}
 		if values[key] = a.getenv(key); values[key] == "" {
@@ -197,8 +205,12 @@ func secretName(text string) (name, shown string, err error) {
 	return secrets.Name(r, r.Scope()), r.String(), checkScope(r, text)
 }
 
-// withoutUser returns what was typed without what may be a user and a password in front of the host.
+// withoutUser returns what was typed without what may be a user and a password in front of the host, or a value behind the
+// name of a variable.
 func withoutUser(text string) string {
+	if name, _, ok := strings.Cut(text, "="); ok {
+		text = name + "=..."
+	}
 	end := len(text)
 	for _, digest := range []string{"@sha256:", "@sha512:"} {
 		if i := strings.LastIndex(text, digest); i >= 0 {
