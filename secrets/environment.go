@@ -2,6 +2,7 @@ package secrets
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
 )
@@ -68,15 +69,38 @@ func halfThere(t helpers.Type, r helpers.Registry, getenv func(string) string) e
 	for _, k := range t.Keys {
 		if k.HostKey != "" {
 			named, err := helpers.ParseServerURL(getenv(k.HostKey))
+			if err != nil && getenv(k.HostKey) != "" && getenv(k.Secret) != "" {
+				return helpers.Fail(helpers.BadMaterial, k.HostKey+", which stands beside "+k.Secret+", does not name a registry",
+					"set "+k.HostKey+"="+r.Identity()+" if it is for this registry")
+			}
 			if err != nil || named.Identity() != r.Identity() {
 				continue
 			}
 		}
-		for _, key := range k.Needs {
-			if getenv(key) != "" && getenv(k.Secret) == "" {
-				return helpers.Fail(helpers.BadMaterial, key+" is there without "+k.Secret, "set "+k.Secret+" beside "+key)
-			}
+		if key := part(k, getenv); key != "" && getenv(k.Secret) == "" {
+			return helpers.Fail(helpers.BadMaterial, key+" is there without "+k.Secret, "set "+k.Secret+" beside "+key)
 		}
 	}
 	return nil
+}
+
+// everywhere are the keys that systems set without a credential beside them.
+var everywhere = []string{"GITHUB_ACTOR", "GCP_PROJECT_ID", "AWS_REGION"}
+
+// part returns a key that nobody sets who does not mean to give the secret of the set as well: one of those that may stand
+// beside it, or the last of those that have to when all of them are there. A part of these, such as the AZURE_CLIENT_ID of
+// a managed identity, says nothing of a secret.
+func part(k helpers.KeySet, getenv func(string) string) string {
+	for _, key := range k.Takes {
+		if getenv(key) != "" && !slices.Contains(everywhere, key) {
+			return key
+		}
+	}
+	last := ""
+	for _, key := range k.Needs {
+		if last = key; getenv(key) == "" {
+			return ""
+		}
+	}
+	return last
 }

@@ -27,15 +27,22 @@ func (a *app) buildEnvironment(stdin bool) (func(string) string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the variables cannot be read from stdin: %w", err)
 	}
-	var values map[string]string
-	if json.Unmarshal(data, &values) != nil { // whose error would quote a value
-		return nil, helpers.Fail(helpers.BadMaterial, "what is on stdin is not a JSON object of strings", `write {"KEY":"VALUE",...}`)
-	}
-	for name, value := range values {
-		// This is what encoding/json puts in the place of what is not UTF-8. Whoever uses the variable has to refuse it.
-		if strings.ContainsRune(value, utf8.RuneError) {
+	var given map[string]*string
+	err = json.Unmarshal(data, &given)
+	values := make(map[string]string, len(given))
+	for name, value := range given {
+		switch {
+		case value == nil:
+			err = errors.New("null is no string")
+		case strings.ContainsRune(*value, utf8.RuneError):
+			// This is what encoding/json puts in the place of what is not UTF-8. Whoever uses the variable has to refuse it.
 			values[name] = "\xff"
+		default:
+			values[name] = *value
 		}
+	}
+	if err != nil || given == nil { // the error would quote a value
+		return nil, helpers.Fail(helpers.BadMaterial, "what is on stdin is not a JSON object of strings", `write {"KEY":"VALUE",...}`)
 	}
 	return func(name string) string { return values[name] }, nil
 }
