@@ -62,7 +62,7 @@ image, and does nothing when one does not.`,
 			if err := t.parse(args[0], args[1:]); err != nil {
 				return err
 			}
-			return a.inWorkspace(cmd, *flag, workspace, func(ctx context.Context, s workspaceStore) error {
+			return a.workspace(cmd.Context(), cmd, *flag, workspace, func(ctx context.Context, s workspaceStore) error {
 				t.store = s
 				if err := t.attach(ctx, check); err != nil {
 					return err

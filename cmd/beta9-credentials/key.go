@@ -61,9 +61,11 @@ when there is none. Nothing is sealed with the key before key rotate.`,
 				return err
 			}
 			first := false
-			err = place.change(cmd.Context(), func(keys []secrets.Key) ([]secrets.Key, error) {
-				first = len(keys) == 0
-				return append([]secrets.Key{key}, keys...), nil
+			err = a.within(cmd.Context(), func(ctx context.Context) error {
+				return place.change(ctx, func(keys []secrets.Key) ([]secrets.Key, error) {
+					first = len(keys) == 0
+					return append([]secrets.Key{key}, keys...), nil
+				})
 			})
 			if err != nil {
 				return err
@@ -94,22 +96,34 @@ does not open, no key is taken out.`,
 	return cmd
 }
 
+// rotatePatience is how many times the deadline of a call rotating takes at most for some hundred secrets, between which it
+// tells how far it is.
+const rotatePatience = 6
+
 func (a *app) rotate(ctx context.Context, flag storeFlag, keep bool) error {
 	s, err := a.open(ctx, flag)
 	if err != nil {
 		return err
 	}
-	defer s.Close()
+	defer shut(ctx, s)
 	show, end := a.progress("sealing again")
 	count := 0
-	err = s.Rotate(ctx, func(done, total int) {
-		count = done
-		show(done, total)
+	err = a.watched(ctx, rotatePatience, func(ctx context.Context, alive func()) error {
+		return s.Rotate(ctx, func(done, total int) {
+			alive()
+			count = done
+			show(done, total)
+		})
 	})
 	end()
 	if err != nil {
 		return err
 	}
+	return a.within(ctx, func(ctx context.Context) error { return a.rotated(ctx, s, flag, count, keep) })
+}
+
+// rotated tells what was done and retires the keys that are not needed any more, unless they are to be kept.
+func (a *app) rotated(ctx context.Context, s workspaceStore, flag storeFlag, count int, keep bool) error {
 	current, _, err := s.Keys(ctx)
 	if err != nil {
 		return err
@@ -177,7 +191,9 @@ func newKeyListCommand(a *app, flag *storeFlag) *cobra.Command {
 themselves are never shown.`,
 		Example: "  beta9-credentials key list",
 		Args:    noArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return a.listKeys(cmd.Context(), *flag) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.within(cmd.Context(), func(ctx context.Context) error { return a.listKeys(ctx, *flag) })
+		},
 	}
 }
 
@@ -186,7 +202,7 @@ func (a *app) listKeys(ctx context.Context, flag storeFlag) error {
 	if err != nil {
 		return err
 	}
-	defer s.Close()
+	defer shut(ctx, s)
 	at, err := a.address(flag)
 	if err != nil {
 		return err

@@ -38,20 +38,25 @@ func workspaceFlag(cmd *cobra.Command, workspace *string) {
 	cmd.Flags().StringVar(workspace, "workspace", "", "the workspace; in Beta9's database its external id")
 }
 
-// inWorkspace opens the store for a command about a workspace.
+// inWorkspace opens the store for a command about a workspace, all of which has one deadline.
 func (a *app) inWorkspace(cmd *cobra.Command, flag storeFlag, workspace string, do func(context.Context, workspaceStore) error) error {
+	return a.within(cmd.Context(), func(ctx context.Context) error { return a.workspace(ctx, cmd, flag, workspace, do) })
+}
+
+// workspace is inWorkspace for a command that does more than ask the store.
+func (a *app) workspace(ctx context.Context, cmd *cobra.Command, flag storeFlag, workspace string, do func(context.Context, workspaceStore) error) error {
 	if workspace == "" {
 		return usageError("%s needs a workspace: add --workspace", cmd.CommandPath())
 	}
 	if err := secrets.CheckName("workspace", workspace); err != nil {
 		return err
 	}
-	s, err := a.open(cmd.Context(), flag)
+	s, err := a.open(ctx, flag)
 	if err != nil {
 		return err
 	}
-	defer s.Close()
-	err = do(cmd.Context(), s)
+	defer shut(ctx, s)
+	err = do(ctx, s)
 	if helpers.IsNotFound(err) {
 		err = withHint(err, "see that the workspace and the image are named rightly: Beta9 makes them, and this command does not")
 	}

@@ -6,15 +6,19 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/beam-cloud/docker-credential-beta9/helpers"
 	"github.com/beam-cloud/docker-credential-beta9/internal/file"
 	"github.com/beam-cloud/docker-credential-beta9/internal/folders"
+	"github.com/beam-cloud/docker-credential-beta9/internal/serve"
 	"github.com/beam-cloud/docker-credential-beta9/secrets"
 	"github.com/beam-cloud/docker-credential-beta9/secrets/beta9"
 	"github.com/beam-cloud/docker-credential-beta9/secrets/postgres"
@@ -85,11 +89,28 @@ func (a *app) address(f storeFlag) (storeAddress, error) {
 		return storeAddress{kind: kind, at: path}, err
 	case !strings.HasPrefix(rest, "//"): // no address of a database; what it is may hold a password
 	case kind == "postgres", kind == "postgresql":
-		return storeAddress{kind: "postgres", at: text}, nil
+		at, err := a.connecting(text)
+		return storeAddress{kind: "postgres", at: at}, err
 	case kind == "beta9+postgres", kind == "beta9+postgresql":
-		return storeAddress{kind: "beta9", at: strings.TrimPrefix(text, "beta9+")}, nil
+		at, err := a.connecting(strings.TrimPrefix(text, "beta9+"))
+		return storeAddress{kind: "beta9", at: at}, err
 	}
 	return storeAddress{}, usageError("what --store or %s says is not a store: it is sqlite:PATH, postgres://... or beta9+postgres://...", storeVariable)
+}
+
+// connecting returns the address of a database with the time after which connecting to it fails, unless something says that
+// already. Long work has no deadline that would end it.
+func (a *app) connecting(address string) (string, error) {
+	timeout, err := a.environment().Timeout()
+	u, malformed := url.Parse(address) // which whoever opens the store says
+	if err != nil || malformed != nil || u.Query().Has("connect_timeout") || a.getenv("PGCONNECT_TIMEOUT") != "" {
+		return address, err
+	}
+	if u.RawQuery != "" {
+		u.RawQuery += "&"
+	}
+	u.RawQuery += fmt.Sprintf("connect_timeout=%d", int(math.Ceil(timeout.Seconds())))
+	return u.String(), nil
 }
 
 // checkAddress refuses the address of a database on the command line that holds a password, or may hold one.
@@ -104,8 +125,62 @@ func checkAddress(address string) error {
 	return nil
 }
 
+// within bounds what is asked of a store: a server that is silent, or a table that somebody holds locked, would hold the
+// command up for ever.
+func (a *app) within(ctx context.Context, do func(context.Context) error) error {
+	return a.watched(ctx, 1, func(ctx context.Context, _ func()) error { return do(ctx) })
+}
+
+// watched bounds long work by what it may take from one sign of life to the next: so many times the deadline of a call.
+func (a *app) watched(ctx context.Context, times time.Duration, do func(ctx context.Context, alive func()) error) error {
+	timeout, err := a.environment().Timeout()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	timer := time.AfterFunc(times*timeout, func() { cancel(context.DeadlineExceeded) })
+	defer timer.Stop()
+	err = do(ctx, func() { timer.Reset(times * timeout) })
+	if context.Cause(ctx) == context.DeadlineExceeded &&
+		(errors.Is(err, secrets.ErrUnavailable) || errors.Is(err, context.Canceled) || helpers.ReasonOf(err) == helpers.Canceled) {
+		return &helpers.Failure{
+			Reason: helpers.Timeout, Cause: err,
+			Text: "the store does not answer",
+			Hint: "see that it is up and that nobody holds its tables or files locked; " + serve.TimeoutVariable + " gives it more time",
+		}
+	}
+	return err
+}
+
+// shut closes a store. What is left of a connection to a server that is silent is not waited for.
+func shut(ctx context.Context, s workspaceStore) {
+	closed := make(chan struct{})
+	go func() {
+		defer close(closed)
+		s.Close()
+	}()
+	select {
+	case <-closed:
+		return
+	case <-ctx.Done():
+	}
+	select {
+	case <-closed:
+	case <-time.After(lastMoment):
+	}
+}
+
 // open opens the store. The keyring and the file of an embedded store are made when neither is there.
-func (a *app) open(ctx context.Context, f storeFlag) (workspaceStore, error) {
+func (a *app) open(ctx context.Context, f storeFlag) (s workspaceStore, err error) {
+	err = a.within(ctx, func(ctx context.Context) error {
+		s, err = a.openNow(ctx, f)
+		return err
+	})
+	return s, err
+}
+
+func (a *app) openNow(ctx context.Context, f storeFlag) (workspaceStore, error) {
 	at, err := a.address(f)
 	if err != nil {
 		return nil, err

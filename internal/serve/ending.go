@@ -46,7 +46,7 @@ func (e *ending) finish(o Outcome, err error) int {
 	if err != nil {
 		o = Outcome{Code: 1, Stdout: []byte(helpers.ErrorLine(err) + "\n")}
 	}
-	timeout, wrong := e.process.timeout()
+	timeout, wrong := e.process.Timeout()
 	if wrong != nil {
 		timeout = defaultTimeout
 	}

@@ -52,7 +52,7 @@ func Protocol(ctx context.Context, name string, p Process, grace time.Duration, 
 	if o, done := usage(name, p.Args); done {
 		return e.print(o, nil)
 	}
-	timeout, err := p.timeout()
+	timeout, err := p.Timeout()
 	if err != nil {
 		return e.print(Outcome{}, err)
 	}
@@ -89,7 +89,8 @@ func (c *call) carryOut(ctx context.Context, verb string) (o Outcome, err error)
 	return o, err
 }
 
-func (p Process) timeout() (time.Duration, error) {
+// Timeout returns the deadline of a call. The error is a [*helpers.Failure] with [helpers.BadRequest].
+func (p Process) Timeout() (time.Duration, error) {
 	s := p.Getenv(TimeoutVariable)
 	if s == "" {
 		return defaultTimeout, nil
