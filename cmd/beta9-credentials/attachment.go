@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -56,8 +57,8 @@ type attachment struct {
 	image     secrets.Image
 	// references are those of the image with what was found for each.
 	references []referenceView
-	// written are the secrets that were stored or changed.
-	written []secrets.Secret
+	// written are the secrets that were stored or changed, by name, with the versions that they replaced.
+	written map[string]secrets.Secret
 	// broken says of stored secrets, by name, why they do not open.
 	broken map[string]error
 	// accepted is the material that a registry accepted for a reference.
@@ -106,40 +107,100 @@ func pause(ctx context.Context, attempt int) error {
 	}
 }
 
+// rounds is how many times registries are asked about what changes while they are asked.
+const rounds = 5
+
 func (t *attachment) attach(ctx context.Context, check bool) error {
+	t.written = make(map[string]secrets.Secret)
+	asked := 0
 	for attempt := 1; ; attempt++ {
-		stored, err := t.stored(ctx)
+		var next []secrets.Secret
+		var resolved map[helpers.Reference]secrets.Secret
+		err := t.app.within(ctx, func(ctx context.Context) error {
+			stored, err := t.stored(ctx)
+			if err == nil {
+				next, resolved, err = t.plan(stored)
+			}
+			return err
+		})
 		if err != nil {
 			return err
-		}
-		next, resolved, err := t.plan(stored)
-		if err != nil {
-			return err
-		}
-		if len(resolved) == 0 {
-			// What was attached before has to go, or the image would get more than it needs.
-			_, err := t.store.Image(ctx, t.workspace, t.image.ID)
-			if helpers.IsNotFound(err) {
-				return nil
-			}
-			if err != nil && !errors.Is(err, secrets.ErrSealed) {
-				return err
-			}
 		}
 		if check {
-			if err := t.check(ctx, resolved); err != nil {
+			last, err := t.check(ctx, resolved)
+			if err != nil {
 				return err
 			}
+			// Registries take their time: what they were asked about may be stored no longer.
+			if last.Name != "" {
+				if asked++; asked > rounds {
+					return secrets.Conflict(last.Place())
+				}
+				continue
+			}
 		}
-		t.written = next
-		err = t.store.Attach(ctx, t.image, next...)
-		if !errors.Is(err, secrets.ErrConflict) || attempt == attempts {
+		err = t.app.within(ctx, func(ctx context.Context) error { return t.write(ctx, next, resolved) })
+		if !errors.Is(err, secrets.ErrConflict) || attempt >= attempts {
 			return err
 		}
 		if ended := pause(ctx, attempt); ended != nil {
 			return err
 		}
 	}
+}
+
+// write attaches the references, with the secrets that have to be written. The error is [secrets.ErrConflict] when what is
+// stored is not what the references were resolved to.
+func (t *attachment) write(ctx context.Context, next []secrets.Secret, resolved map[helpers.Reference]secrets.Secret) error {
+	if len(resolved) == 0 {
+		// What was attached before has to go, or the image would get more than it needs.
+		_, err := t.store.Image(ctx, t.workspace, t.image.ID)
+		if helpers.IsNotFound(err) {
+			return nil
+		}
+		if err != nil && !errors.Is(err, secrets.ErrSealed) {
+			return err
+		}
+	}
+	if err := t.store.Attach(ctx, t.image, next...); err != nil {
+		return err
+	}
+	for _, s := range next {
+		t.written[s.Name] = s
+	}
+	return t.confirm(ctx, next, resolved)
+}
+
+// confirm looks at what is stored once more: secrets that are kept are no part of what [secrets.Images.Attach] writes, and
+// may have been removed or replaced meanwhile. What was written is as it was written; who replaces that comes later.
+func (t *attachment) confirm(ctx context.Context, next []secrets.Secret, resolved map[helpers.Reference]secrets.Secret) error {
+	stored, err := t.stored(ctx)
+	if err != nil {
+		return err
+	}
+	for _, ref := range t.image.References {
+		relied, now := resolved[ref], serving(ref, stored)
+		if slices.ContainsFunc(next, func(s secrets.Secret) bool { return s.Name == relied.Name }) {
+			continue
+		}
+		if relied.Name == "" {
+			relied, now = now, relied
+		}
+		if relied.Name != now.Name || relied.Version != now.Version {
+			return secrets.Conflict(relied.Place())
+		}
+	}
+	return nil
+}
+
+// serving returns the secret that a reference has: that of the longest scope.
+func serving(ref helpers.Reference, stored map[string]secrets.Secret) secrets.Secret {
+	for _, name := range secrets.Names(ref.Registry()) {
+		if s, ok := stored[name]; ok {
+			return s
+		}
+	}
+	return secrets.Secret{}
 }
 
 // stored returns the secrets that the workspace has, by name. One that does not open is there by its name and its version
@@ -188,26 +249,29 @@ func (t *attachment) plan(stored map[string]secrets.Secret) (next []secrets.Secr
 				made[fresh.Name] = "stored"
 			case old.Material.Fingerprint() == fresh.Material.Fingerprint():
 				made[fresh.Name] = "kept"
+				if s, ok := t.written[fresh.Name]; ok { // in an attempt before
+					made[fresh.Name] = "changed"
+					if s.Version == 0 {
+						made[fresh.Name] = "stored"
+					}
+				}
 			default:
 				made[fresh.Name] = "changed"
 			}
-			if made[fresh.Name] != "kept" && old.Material.Fingerprint() != fresh.Material.Fingerprint() {
+			if old.Material.Fingerprint() != fresh.Material.Fingerprint() {
 				fresh.Version = old.Version
 				next = append(next, fresh)
 				stored[fresh.Name] = fresh
 			}
 		}
-		for _, name := range secrets.Names(ref.Registry()) { // the longest scope first
-			if s, ok := stored[name]; ok {
-				view.Secret, view.State = name, "kept"
-				if made[name] != "" {
-					view.State = made[name]
-				}
-				resolved[ref] = s
-				if s.Material.IsZero() {
-					broken = append(broken, t.broken[name])
-				}
-				break
+		if s := serving(ref, stored); s.Name != "" {
+			view.Secret, view.State = s.Name, "kept"
+			if made[s.Name] != "" {
+				view.State = made[s.Name]
+			}
+			resolved[ref] = s
+			if s.Material.IsZero() {
+				broken = append(broken, t.broken[s.Name])
 			}
 		}
 		t.references = append(t.references, view)
@@ -216,7 +280,8 @@ func (t *attachment) plan(stored map[string]secrets.Secret) (next []secrets.Secr
 }
 
 func (t *attachment) print(asJSON bool) error {
-	for _, s := range t.written {
+	for _, name := range slices.Sorted(maps.Keys(t.written)) {
+		s := t.written[name]
 		if !slices.ContainsFunc(t.references, func(r referenceView) bool { return r.Secret == s.Name }) {
 			t.app.hint("what the environment holds for " + s.Registry().String() + " was stored as well, and is not used here: each reference has a secret of a longer scope")
 		}

@@ -14,8 +14,9 @@ import (
 const checkDeadline = 30 * time.Second
 
 // check asks each registry whether it accepts the credential for the image. The credential is made as a worker makes it:
-// by the helper, from the secret alone.
-func (t *attachment) check(ctx context.Context, resolved map[helpers.Reference]secrets.Secret) error {
+// by the helper, from the secret alone. What was accepted before is not asked about again; last is one that was asked about,
+// if any.
+func (t *attachment) check(ctx context.Context, resolved map[helpers.Reference]secrets.Secret) (last secrets.Secret, err error) {
 	show, end := t.app.progress("asking registries")
 	defer end()
 	done := 0
@@ -28,12 +29,12 @@ func (t *attachment) check(ctx context.Context, resolved map[helpers.Reference]s
 		done++
 		if sum := s.Material.Fingerprint(); t.accepted[ref] != sum {
 			if err := t.ask(ctx, ref, s); err != nil {
-				return err
+				return s, err
 			}
-			t.accepted[ref] = sum
+			t.accepted[ref], last = sum, s
 		}
 	}
-	return nil
+	return last, nil
 }
 
 func (t *attachment) ask(ctx context.Context, ref helpers.Reference, s secrets.Secret) error {

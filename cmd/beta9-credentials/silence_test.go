@@ -121,6 +121,7 @@ VALUES ('`+aWorkspace+`', 'acme', 'sk_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh
 			for statement, lines := range map[string][]string{
 				"LOCK TABLE " + tt.secrets + " IN ACCESS EXCLUSIVE MODE": {
 					"secret list --workspace " + aWorkspace, "secret show ghcr.io --workspace " + aWorkspace,
+					"image attach i ghcr.io/a/b --workspace " + aWorkspace,
 				},
 				"SELECT FROM " + tt.secrets + " FOR UPDATE": {"secret rm ghcr.io --workspace " + aWorkspace, "key rotate"},
 			} {

@@ -1,0 +1,186 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/beam-cloud/docker-credential-beta9/helpers"
+	"github.com/beam-cloud/docker-credential-beta9/secrets"
+)
+
+// typed runs a command line in a home of its own.
+func typed(t *testing.T, home, stdin string, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	var out, err bytes.Buffer
+	code = run(t.Context(), args, console{stdin: strings.NewReader(stdin), stdout: &out, stderr: &err, environ: []string{"HOME=" + home}})
+	return out.String(), err.String(), code
+}
+
+// TestCheckOfWhatChangesMeanwhile has the stored secret changed by somebody else while the registry is asked about it.
+func TestCheckOfWhatChangesMeanwhile(t *testing.T) {
+	bin := genericHelper(t)
+	for name, tt := range map[string]struct {
+		change func(t *testing.T, home, host string, asked int)
+		code   int
+		asked  []string // the users that the registry was asked as
+		stdout string
+		stderr string
+	}{
+		"it stays": {
+			func(*testing.T, string, string, int) {}, exitOK, []string{"u0"}, "kept", "",
+		},
+		"removed": {
+			func(t *testing.T, home, host string, _ int) {
+				typed(t, home, "", "secret", "rm", "--workspace", "w", host)
+			}, exitOK, []string{"u0"}, "public", "",
+		},
+		"replaced": {
+			func(t *testing.T, home, host string, asked int) {
+				if asked == 1 {
+					putUser(t, home, host, asked)
+				}
+			}, exitOK, []string{"u0", "u1"}, "kept", "",
+		},
+		"replaced again and again": {
+			putUser, exitFailed, []string{"u0", "u1", "u2", "u3", "u4", "u5"}, "", "was changed by another writer",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			home := t.TempDir()
+			var mu sync.Mutex
+			var asked []string
+			registry := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				user, _, ok := r.BasicAuth()
+				if !ok {
+					w.Header().Set("WWW-Authenticate", `Basic realm="r"`)
+					w.WriteHeader(http.StatusUnauthorized)
+					return
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				if strings.Contains(r.URL.Path, "/manifests/") && !slices.Contains(asked, user) {
+					asked = append(asked, user)
+					tt.change(t, home, r.Host, len(asked))
+				}
+				w.Header().Set("Content-Type", "application/vnd.oci.image.manifest.v1+json")
+				w.Header().Set("Docker-Content-Digest", "sha256:"+strings.Repeat("a", 64))
+				w.Header().Set("Content-Length", "2")
+				if r.Method == http.MethodGet {
+					fmt.Fprint(w, "{}")
+				}
+			}))
+			defer registry.Close()
+			host := registry.Listener.Addr().String()
+			putUser(t, home, host, 0)
+			stdout, stderr, code := typed(t, home, "", "--helpers", bin, "image", "attach", "--workspace", "w", "i", host+"/a/b:1", "--check")
+			if code != tt.code || !strings.Contains(stdout, tt.stdout) || !strings.Contains(stderr, tt.stderr) {
+				t.Errorf("exit code %d: %s%s", code, stdout, stderr)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if !slices.Equal(asked, tt.asked) {
+				t.Errorf("asked as %v, want %v", asked, tt.asked)
+			}
+			attached, _, _ := typed(t, home, "", "image", "show", "--workspace", "w", "i")
+			if strings.Contains(attached, "kept") != (tt.stdout == "kept") {
+				t.Errorf("attached: %s", attached)
+			}
+		})
+	}
+}
+
+// putUser stores the secret of a registry with the user u<n>.
+func putUser(t *testing.T, home, host string, n int) {
+	_, stderr, code := typed(t, home, fmt.Sprintf(`{"USERNAME":"u%d","PASSWORD":"p"}`, n), "secret", "put", "--workspace", "w", "--registry", host)
+	if code != exitOK {
+		t.Error(stderr)
+	}
+}
+
+// A racing store is one in which somebody else does something after the references were attached.
+type racing struct {
+	workspaceStore
+	t     *testing.T
+	after func(t *testing.T, s workspaceStore)
+}
+
+func (r *racing) Attach(ctx context.Context, image secrets.Image, with ...secrets.Secret) error {
+	err := r.workspaceStore.Attach(ctx, image, with...)
+	if r.after != nil {
+		r.after(r.t, r.workspaceStore)
+		r.after = nil
+	}
+	return err
+}
+
+// TestAttachedToWhatIsGone has a secret that is kept changed between the look at it and the end of the attaching. What
+// was written by the attaching itself was so all the same.
+func TestAttachedToWhatIsGone(t *testing.T) {
+	t.Parallel()
+	secretOf := func(reference, user string) secrets.Secret {
+		values := map[string]string{"REGISTRY": "quay.io", "REGISTRY_USERNAME": user, "REGISTRY_PASSWORD": "p", "GITHUB_TOKEN": user}
+		s, err := secrets.FromEnvironment("w", reference, func(key string) string { return values[key] })
+		must(t, err)
+		return s
+	}
+	quay, github := secretOf("quay.io/a/b", "u0"), secretOf("ghcr.io/a/b", "somebody else's")
+	for name, tt := range map[string]struct {
+		after  func(t *testing.T, s workspaceStore)
+		states []string // of quay.io and ghcr.io
+	}{
+		"nothing": {nil, []string{"kept", "stored"}},
+		"removed": {func(t *testing.T, s workspaceStore) {
+			must(t, s.Delete(t.Context(), "w", quay.Name, 1))
+		}, []string{"public", "stored"}},
+		"another in the place of what was written": {func(t *testing.T, s workspaceStore) {
+			next := github
+			next.Version = 1
+			_, err := s.Put(t.Context(), next)
+			must(t, err)
+		}, []string{"kept", "stored"}},
+		"one for a part": {func(t *testing.T, s workspaceStore) {
+			next, err := secrets.New("w", quay.Material.WithScope("a"))
+			must(t, err)
+			_, err = s.Put(t.Context(), next)
+			must(t, err)
+		}, []string{"kept", "stored"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			a := &app{console: console{environ: []string{"HOME=" + t.TempDir()}}}
+			s, err := a.open(t.Context(), storeFlag{})
+			must(t, err)
+			defer s.Close()
+			_, err = s.Put(t.Context(), quay)
+			must(t, err)
+			environment := map[string]string{"GITHUB_TOKEN": "t"}
+			call := attachment{
+				app: a, store: &racing{s, t, tt.after}, workspace: "w", getenv: func(key string) string { return environment[key] },
+				accepted: make(map[helpers.Reference][sha256.Size]byte),
+			}
+			must(t, call.parse("i", []string{"quay.io/a/b:1", "ghcr.io/a/b:1"}))
+			must(t, call.attach(t.Context(), false))
+			for i, want := range tt.states {
+				got := call.references[i]
+				if got.State != want {
+					t.Errorf("%s is %s, want %s", got.Reference, got.State, want)
+				}
+				found, err := s.Find(t.Context(), "w", "i", call.image.References[i].Registry())
+				if got.Secret != found.Name || helpers.IsNotFound(err) != (want == "public") {
+					t.Errorf("%s has the secret %q, and %q was told: %v", got.Reference, found.Name, got.Secret, err)
+				}
+			}
+		})
+	}
+}
