@@ -22,8 +22,8 @@ const maxNesting = 3
 //
 // and the same inside a JSON string, or with credentials as a JSON string. r is the registry that is known from where
 // the blob lay; for the zero Registry only the first form counts. Material that is bound to another registry than r is
-// refused, and so are keys beside which another registry is named and everything else; nothing is taken for a password by guess. [helpers.Material.AppendBlob] writes
-// the first form.
+// refused, and so are keys beside which another registry is named, and everything else; nothing is taken for a password by
+// guess. [helpers.Material.AppendBlob] writes the first form.
 //
 // The error is a [*helpers.Failure] with [helpers.BadMaterial] or [helpers.WrongHost]; it never quotes the blob.
 func ParseBlob(data []byte, r helpers.Registry) (helpers.Material, error) {
