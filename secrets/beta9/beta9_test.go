@@ -24,6 +24,8 @@ func TestOutage(t *testing.T) {
 	secretstest.Outage(t, harness, "workspace_secret", func(t testing.TB, address string) { execute(t, address, schema) })
 }
 
+func TestTurns(t *testing.T) { secretstest.Turns(t, harness, "cred_beta9_") }
+
 func migrateAndOpen(ctx context.Context, address string, k *secrets.Keyring) (secretstest.Store, error) {
 	if err := beta9.Migrate(ctx, address); err != nil {
 		return nil, err

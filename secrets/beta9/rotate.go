@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/beam-cloud/docker-credential-beta9/secrets"
+	"github.com/beam-cloud/docker-credential-beta9/secrets/internal/pg"
 	"github.com/beam-cloud/docker-credential-beta9/secrets/internal/rows"
 )
 
@@ -20,9 +21,18 @@ func (s *Store) Keys(ctx context.Context) (string, map[string]int, error) {
 	if err := s.currentKey(ctx, s.pool); err != nil {
 		return "", nil, unavailable(whole{}, err)
 	}
-	found, err := s.pool.Query(ctx, `SELECT substr(c.mac, 1, $1), count(*) FROM `+tables+` WHERE c.mac IS NOT NULL GROUP BY 1`, secrets.HeadSize)
+	records, err := s.inUse(ctx, s.pool)
 	if err != nil {
 		return "", nil, unavailable(whole{}, err)
+	}
+	return *s.key.Load(), records, nil
+}
+
+// inUse tells how many MACs there are of each key.
+func (s *Store) inUse(ctx context.Context, q querier) (map[string]int, error) {
+	found, err := q.Query(ctx, `SELECT substr(c.mac, 1, $1), count(*) FROM `+tables+` WHERE c.mac IS NOT NULL GROUP BY 1`, secrets.HeadSize)
+	if err != nil {
+		return nil, err
 	}
 	records := make(map[string]int)
 	var head []byte
@@ -31,10 +41,7 @@ func (s *Store) Keys(ctx context.Context) (string, map[string]int, error) {
 		records[secrets.KeyID(head)] += n
 		return nil
 	})
-	if err != nil {
-		return "", nil, unavailable(whole{}, err)
-	}
-	return *s.key.Load(), records, nil
+	return records, err
 }
 
 // Rotate brings every MAC to the keyring's current key; see [secrets.Rotator]. The workspaces' own keys, which seal
@@ -93,7 +100,7 @@ func (s *Store) Rotate(ctx context.Context, progress func(done, total int)) erro
 	}
 }
 
-// begin makes the keyring's current key the one that everything is written with from then on; see vouch. A keyring
+// begin makes the keyring's current key the one that everything is written with from then on; see hold. A keyring
 // without the key that is in use is another store's: it would keep everybody else from writing. Where nothing has a MAC
 // any more, nothing is lost with that key, and whoever has lost it begins anew.
 func (s *Store) begin(ctx context.Context) (to secrets.Key, err error) {
@@ -106,24 +113,41 @@ func (s *Store) begin(ctx context.Context) (to secrets.Key, err error) {
 		if err := s.keyring.Reload(ctx); err != nil {
 			return to, err
 		}
-		if ok, err := s.keyring.Has(ctx, from); err != nil {
-			return to, err
-		} else if !ok {
-			if _, vouched, err := s.Keys(ctx); err != nil || len(vouched) > 0 {
-				return to, cmp.Or(err, rows.LackingKey(from))
-			}
-		}
-		to = s.keyring.Current()
-		done, err := s.pool.Exec(ctx, `UPDATE cred_beta9_key SET id = $1 WHERE id = $2`, to.ID(), from)
+		ours, err := s.keyring.Has(ctx, from)
 		if err != nil {
 			return to, err
 		}
-		if done.RowsAffected() > 0 {
-			id := to.ID()
-			s.key.Store(&id)
-			return to, nil
+		to = s.keyring.Current()
+		if done, err := s.turn(ctx, from, to.ID(), ours); err != nil || done {
+			return to, err
 		}
 	}
+}
+
+// turn makes everything be written with the key to, if it is still written with from: when that one is not ours, only as
+// long as nothing has a MAC. No writer comes in between.
+func (s *Store) turn(ctx context.Context, from, to string, ours bool) (done bool, err error) {
+	err = s.transaction(ctx, whole{}, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, pg.LockKeys("cred_beta9_key")); err != nil {
+			return err
+		}
+		changed, err := tx.Exec(ctx, `UPDATE cred_beta9_key SET id = $1 WHERE id = $2`, to, from)
+		if err != nil || changed.RowsAffected() == 0 {
+			return err
+		}
+		done = true
+		if !ours {
+			if vouched, err := s.inUse(ctx, tx); err != nil || len(vouched) > 0 {
+				return cmp.Or(err, rows.LackingKey(from))
+			}
+		}
+		return nil
+	})
+	if err != nil || !done {
+		return false, err
+	}
+	s.key.Store(&to)
+	return true, nil
 }
 
 // entry is a row with the number of its workspace.

@@ -56,6 +56,10 @@ func (s *Store) put(ctx context.Context, tx pgx.Tx, secret secrets.Secret) (secr
 	if err != nil {
 		return made, err
 	}
+	keyID, err := s.holdKey(ctx, tx)
+	if err != nil {
+		return made, err
+	}
 	if next.Version, err = s.lock(ctx, tx, id, next); err != nil {
 		return made, err
 	}
@@ -63,7 +67,7 @@ func (s *Store) put(ctx context.Context, tx pgx.Tx, secret secrets.Secret) (secr
 	if err != nil {
 		return made, err
 	}
-	return s.write(ctx, tx, id, next, seal(key, blob))
+	return s.write(ctx, tx, id, keyID, next, seal(key, blob))
 }
 
 type named string
@@ -96,9 +100,9 @@ VALUES ($1, $2, $3, $4, 0) ON CONFLICT DO NOTHING`, id, p.Name, p.Registry, p.Sc
 	return version + 1, nil
 }
 
-// write writes the sealed value and its MAC.
-func (s *Store) write(ctx context.Context, tx pgx.Tx, id int, next secrets.Secret, value string) (secrets.Secret, error) {
-	mac, err := s.vouch(ctx, tx, next.Place(), value)
+// write writes the sealed value and its MAC, which is made with the key of keyID.
+func (s *Store) write(ctx context.Context, tx pgx.Tx, id int, keyID string, next secrets.Secret, value string) (secrets.Secret, error) {
+	mac, err := s.keyring.MAC(keyID, next.Place(), []byte(value))
 	if err != nil {
 		return next, err
 	}
@@ -114,28 +118,29 @@ RETURNING created_at, updated_at`, id, p.Name, value).Scan(&next.Created, &next.
 	return next, err
 }
 
-// vouch makes the MAC of a value with the key that everything is written with, and keeps that key from being replaced
-// until the transaction ends.
-func (s *Store) vouch(ctx context.Context, tx pgx.Tx, p secrets.Place, value string) ([]byte, error) {
+// holdKey returns the id of the key that everything is written with, and keeps that key from being replaced until the
+// transaction ends. A rotation that wants to begin waits for it and is waited for by those who come later, so that a
+// transaction which locked a secret before this could wait for one that waits for the secret.
+func (s *Store) holdKey(ctx context.Context, tx pgx.Tx) (id string, err error) {
 	for {
-		id := *s.key.Load()
+		id = *s.key.Load()
 		held, err := hold(ctx, tx, id)
 		if err != nil {
-			return nil, err
+			return "", err
 		}
 		if !held {
 			// A rotation has begun since.
 			if err := s.currentKey(ctx, tx); err != nil {
-				return nil, err
+				return "", err
 			}
 			continue
 		}
 		if ok, err := s.keyring.Has(ctx, id); err != nil {
-			return nil, err
+			return "", err
 		} else if !ok {
-			return nil, rows.LackingKey(id)
+			return "", rows.LackingKey(id)
 		}
-		return s.keyring.MAC(id, p, []byte(value))
+		return id, nil
 	}
 }
 

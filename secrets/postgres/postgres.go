@@ -36,7 +36,9 @@ func Open(ctx context.Context, dsn string, k *secrets.Keyring) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := rows.New(ctx, db, k, rows.Dialect{Share: " FOR SHARE", LockImage: pg.LockImage, Hint: pg.Hint})
+	s, err := rows.New(ctx, db, k, rows.Dialect{
+		Share: " FOR SHARE", LockKeys: pg.LockKeys("cred_key"), LockImage: pg.LockImage, Hint: pg.Hint,
+	})
 	if err != nil {
 		db.Close()
 	}

@@ -27,3 +27,5 @@ func TestMain(m *testing.M) { os.Exit(secretstest.Main(m, harness)) }
 func TestStore(t *testing.T) { secretstest.Run(t, harness) }
 
 func TestOutage(t *testing.T) { secretstest.Outage(t, harness, "cred_secret", nil) }
+
+func TestTurns(t *testing.T) { secretstest.Turns(t, harness, "cred_") }

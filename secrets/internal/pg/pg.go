@@ -67,6 +67,12 @@ func Locked(ctx context.Context, db *sql.DB, lock int64, migrate func() error) e
 	return migrate()
 }
 
+// LockKeys keeps writers away from the table of the key that everything is written with, by its name, until the transaction
+// ends. The row could be locked instead, but that lock lets those who share it in ahead of whoever waits to change the row:
+// a rotation would not begin as long as writers come. This one is given in the order in which it was asked for, so whoever
+// shares the row has to ask for that before locking any secret.
+func LockKeys(table string) string { return `LOCK TABLE ` + table + ` IN EXCLUSIVE MODE` }
+
 // LockImage keeps others from attaching to an image of a workspace until the transaction ends. Without it two
 // would each take away the references that were there, and both of theirs would stay; or wait for each other.
 const LockImage = `SELECT pg_advisory_xact_lock(hashtextextended('cred_image ' || length($1::text) || ' ' || $1 || $2, 0))`

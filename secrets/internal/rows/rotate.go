@@ -19,10 +19,19 @@ func (s *Store) Keys(ctx context.Context) (string, map[string]int, error) {
 	if err := s.currentKey(ctx, s.db); err != nil {
 		return "", nil, s.unavailable(whole{}, err)
 	}
-	found, err := s.db.QueryContext(ctx, `SELECT substr(sealed, 1, $1), count(*) FROM cred_secret WHERE sealed IS NOT NULL GROUP BY 1`,
-		secrets.HeadSize)
+	records, err := s.inUse(ctx, s.db)
 	if err != nil {
 		return "", nil, s.unavailable(whole{}, err)
+	}
+	return *s.key.Load(), records, nil
+}
+
+// inUse tells how many records there are of each key.
+func (s *Store) inUse(ctx context.Context, q querier) (map[string]int, error) {
+	found, err := q.QueryContext(ctx, `SELECT substr(sealed, 1, $1), count(*) FROM cred_secret WHERE sealed IS NOT NULL GROUP BY 1`,
+		secrets.HeadSize)
+	if err != nil {
+		return nil, err
 	}
 	defer found.Close()
 	records := make(map[string]int)
@@ -30,14 +39,11 @@ func (s *Store) Keys(ctx context.Context) (string, map[string]int, error) {
 		var head []byte
 		var n int
 		if err := found.Scan(&head, &n); err != nil {
-			return "", nil, s.unavailable(whole{}, err)
+			return nil, err
 		}
 		records[secrets.KeyID(head)] += n
 	}
-	if err := found.Err(); err != nil {
-		return "", nil, s.unavailable(whole{}, err)
-	}
-	return *s.key.Load(), records, nil
+	return records, found.Err()
 }
 
 // Rotate brings everything to the keyring's current key; see [secrets.Rotator].
@@ -94,24 +100,47 @@ func (s *Store) begin(ctx context.Context) (to secrets.Key, err error) {
 		if err := s.keyring.Reload(ctx); err != nil {
 			return to, err
 		}
-		if ok, err := s.keyring.Has(ctx, from); err != nil {
-			return to, err
-		} else if !ok {
-			if _, sealed, err := s.Keys(ctx); err != nil || len(sealed) > 0 {
-				return to, cmp.Or(err, LackingKey(from))
-			}
-		}
-		to = s.keyring.Current()
-		done, err := s.db.ExecContext(ctx, `UPDATE cred_key SET id = $1 WHERE id = $2`, to.ID(), from)
+		ours, err := s.keyring.Has(ctx, from)
 		if err != nil {
 			return to, err
 		}
-		if n, err := done.RowsAffected(); err != nil || n > 0 {
-			id := to.ID()
-			s.key.Store(&id)
+		to = s.keyring.Current()
+		if done, err := s.turn(ctx, from, to.ID(), ours); err != nil || done {
 			return to, err
 		}
 	}
+}
+
+// turn makes everything be written with the key to, if it is still written with from: when that one is not ours, only as
+// long as nothing is sealed. No writer comes in between.
+func (s *Store) turn(ctx context.Context, from, to string, ours bool) (done bool, err error) {
+	tx, err := s.db.BeginTx(ctx, nil)
+	if err != nil {
+		return false, err
+	}
+	defer tx.Rollback()
+	if s.dialect.LockKeys != "" {
+		if _, err := tx.ExecContext(ctx, s.dialect.LockKeys); err != nil {
+			return false, err
+		}
+	}
+	changed, err := tx.ExecContext(ctx, `UPDATE cred_key SET id = $1 WHERE id = $2`, to, from)
+	if err != nil {
+		return false, err
+	}
+	if n, err := changed.RowsAffected(); err != nil || n == 0 {
+		return false, err
+	}
+	if !ours {
+		if sealed, err := s.inUse(ctx, tx); err != nil || len(sealed) > 0 {
+			return false, cmp.Or(err, LackingKey(from))
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		return false, err
+	}
+	s.key.Store(&to)
+	return true, nil
 }
 
 // Belongs refuses the keyring of another store, which a rotation would keep everybody else from writing with. One that

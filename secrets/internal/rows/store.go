@@ -28,6 +28,9 @@ type Dialect struct {
 	// Share ends a SELECT whose rows are to stay as they are until the transaction ends. It is empty where there is
 	// one writer at a time anyway.
 	Share string
+	// LockKeys keeps writers away from cred_key until the transaction ends, in the order in which it was asked for. It is
+	// empty for the same reason.
+	LockKeys string
 	// LockImage keeps others from attaching to an image, of the workspace $1 and with the id $2, until the transaction ends.
 	// It is empty for the same reason.
 	LockImage string

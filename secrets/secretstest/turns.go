@@ -1,0 +1,106 @@
+package secretstest
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/beam-cloud/docker-credential-beta9/secrets"
+)
+
+// Turns has those who use a store on PostgreSQL wait for each other, in the order that each test wants. The names of the
+// store's own tables start with prefix.
+func Turns(t *testing.T, h Harness, prefix string) {
+	for name, test := range map[string]func(*testing.T, Harness, string){
+		"a rotation begins among writers": testRotationInTurn,
+		"a strange keyring comes late":    testStrangeKeyringInTurn,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, h, prefix)
+		})
+	}
+}
+
+// testRotationInTurn has a rotation wait for a writer, and another writer come after it. The writers of a busy store come
+// without an end: a rotation that all of them get in ahead of would not begin.
+func testRotationInTurn(t *testing.T, h Harness, prefix string) {
+	var keys ring
+	keys.add(t)
+	p := newPlace(t, h)
+	s := p.with(t, keys.load(t))
+	ctx := t.Context()
+	next := must(s.Put(ctx, login(t, workspace, "ghcr.io", "x")))(t)
+
+	first := p.begin(t, "SELECT one FROM "+prefix+"key FOR SHARE")
+	keys.add(t)
+	rotated, written := make(chan error, 1), make(chan error, 1)
+	go func() { rotated <- s.Rotate(ctx, nil) }()
+	p.waiting(t, 1, rotated)
+	go func() {
+		_, err := s.Put(ctx, next)
+		written <- err
+	}()
+	p.waiting(t, 2, written)
+	// The first writer may want the same secret: whoever waits for the rotation may not have it.
+	_, err := first.Exec(ctx, "SELECT version FROM "+prefix+"secret WHERE name = $1 FOR UPDATE NOWAIT", next.Name)
+	if err != nil {
+		t.Errorf("a writer that waits for the rotation holds a secret: %v", err)
+	}
+	do(t, first.Rollback(ctx))
+	do(t, <-rotated)
+	do(t, <-written)
+	keys.retire()
+	if got := must(p.with(t, keys.load(t)).Get(ctx, workspace, next.Name))(t); got.Version != 2 {
+		t.Errorf("version %d, want what was written after the rotation had begun", got.Version)
+	}
+}
+
+// testStrangeKeyringInTurn has somebody rotate with the keyring of another store while the first secret of this one is
+// being written.
+func testStrangeKeyringInTurn(t *testing.T, h Harness, prefix string) {
+	p := newPlace(t, h)
+	s, stranger := p.open(t), p.with(t, secrets.NewKeyring(newKey(t)))
+	ctx := t.Context()
+	holder := p.begin(t, "LOCK TABLE "+prefix+"image IN ACCESS EXCLUSIVE MODE")
+	attached, rotated := make(chan error, 1), make(chan error, 1)
+	go func() {
+		attached <- s.Attach(ctx, imageOf(t, workspace, image, "ghcr.io/a/b"), login(t, workspace, "ghcr.io", "x"))
+	}()
+	p.waiting(t, 1, attached) // with the secret written
+	go func() { rotated <- stranger.Rotate(ctx, nil) }()
+	p.waiting(t, 2, rotated)
+	do(t, holder.Rollback(ctx))
+	do(t, <-attached)
+	if err := <-rotated; !errors.Is(err, secrets.ErrNoKey) || errors.Is(err, secrets.ErrSealed) {
+		t.Errorf("a rotation with the keyring of another store: %v", err)
+	}
+	must(s.Put(ctx, login(t, workspace, "quay.io", "y")))(t)
+}
+
+// begin begins a transaction with a statement.
+func (p place) begin(t testing.TB, statement string) pgx.Tx {
+	t.Helper()
+	conn := must(pgx.Connect(t.Context(), p.address))(t)
+	t.Cleanup(func() { conn.Close(t.Context()) })
+	tx := must(conn.Begin(t.Context()))(t)
+	must(tx.Exec(t.Context(), statement))(t)
+	return tx
+}
+
+// waiting asks until n transactions on the database of the place wait for a lock. The last of them is not to end before.
+func (p place) waiting(t testing.TB, n int, last <-chan error) {
+	t.Helper()
+	conn := must(pgx.Connect(t.Context(), p.address))(t)
+	defer conn.Close(t.Context())
+	for found := 0; found < n; {
+		select {
+		case err := <-last:
+			t.Fatalf("somebody did not wait: %v", err)
+		default:
+		}
+		do(t, conn.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&found))
+	}
+}
