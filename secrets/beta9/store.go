@@ -77,7 +77,7 @@ func Open(ctx context.Context, dsn string, k *secrets.Keyring) (*Store, error) {
 	config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
 		// Every statement enters its tables by keys: planning one anew, which takes ten times as long as carrying it
 		// out, would come to the same.
-		_, err := conn.Exec(ctx, `SET plan_cache_mode = force_generic_plan`)
+		_, err := conn.Exec(ctx, pg.Committed+`; SET plan_cache_mode = force_generic_plan`)
 		return err
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)

@@ -77,7 +77,10 @@ func open(dsn string) (*sql.DB, error) {
 	if err != nil {
 		return nil, pg.BadAddress(err)
 	}
-	db := stdlib.OpenDB(*config)
+	db := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
+		_, err := conn.Exec(ctx, pg.Committed)
+		return err
+	}))
 	db.SetMaxOpenConns(pg.MaxConnections)
 	db.SetMaxIdleConns(pg.MaxConnections)
 	return db, nil

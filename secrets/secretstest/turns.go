@@ -15,6 +15,7 @@ func Turns(t *testing.T, h Harness, prefix string) {
 	for name, test := range map[string]func(*testing.T, Harness, string){
 		"a rotation begins among writers": testRotationInTurn,
 		"a strange keyring comes late":    testStrangeKeyringInTurn,
+		"a lost race is a conflict":       testLostRace,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -77,6 +78,35 @@ func testStrangeKeyringInTurn(t *testing.T, h Harness, prefix string) {
 		t.Errorf("a rotation with the keyring of another store: %v", err)
 	}
 	must(s.Put(ctx, login(t, workspace, "quay.io", "y")))(t)
+}
+
+// testLostRace has a writer and somebody who removes wait for another one, who changes the secret, in databases whose
+// transactions would see nothing of that.
+func testLostRace(t *testing.T, h Harness, prefix string) {
+	ctx := t.Context()
+	for _, level := range []string{"repeatable read", "serializable"} {
+		p := newPlace(t, h)
+		Execute(t, p.address, `DO $$ BEGIN
+	EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation = %L', current_database(), '`+level+`');
+END $$`)
+		s := p.open(t)
+		next := must(s.Put(ctx, login(t, workspace, "ghcr.io", "x")))(t)
+		for what, lose := range map[string]func() error{
+			"writing":   func() error { _, err := s.Put(ctx, next); return err },
+			"attaching": func() error { return s.Attach(ctx, imageOf(t, workspace, image, "ghcr.io/a/b"), next) },
+			"removing":  func() error { return s.Delete(ctx, workspace, next.Name, next.Version) },
+		} {
+			winner := p.begin(t, "UPDATE "+prefix+"secret SET version = version + 1")
+			lost := make(chan error, 1)
+			go func() { lost <- lose() }()
+			p.waiting(t, 1, lost)
+			do(t, winner.Commit(ctx))
+			if err := <-lost; !errors.Is(err, secrets.ErrConflict) {
+				t.Errorf("%s, %s: %v", level, what, err)
+			}
+			next.Version++
+		}
+	}
 }
 
 // begin begins a transaction with a statement.

@@ -67,6 +67,11 @@ func Locked(ctx context.Context, db *sql.DB, lock int64, migrate func() error) e
 	return migrate()
 }
 
+// Committed has the transactions of a connection see what others committed before each statement, whatever the database's
+// own setting is: the stores wait for each other's locks, and look after that at what is there. In the stricter levels
+// whoever lost a race would be told that the database failed.
+const Committed = `SET default_transaction_isolation = 'read committed'`
+
 // LockKeys keeps writers away from the table of the key that everything is written with, by its name, until the transaction
 // ends. The row could be locked instead, but that lock lets those who share it in ahead of whoever waits to change the row:
 // a rotation would not begin as long as writers come. This one is given in the order in which it was asked for, so whoever
