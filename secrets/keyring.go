@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
-	"sync"
 	"sync/atomic"
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
@@ -17,7 +16,11 @@ type Keyring struct {
 	read func(context.Context) ([]byte, error) // nil for keys that were given
 	wrap Wrapper
 	keys atomic.Pointer[keys]
-	mu   sync.Mutex // held while reading again
+	turn chan struct{} // has room for the one who reads again
+	// begun counts the readings. Whoever's turn it is keeps in latest the last one that ended, and its error in failed.
+	begun  atomic.Int64
+	latest int64
+	failed error
 }
 
 // keys is one state of a keyring.
@@ -46,17 +49,43 @@ func NewKeyring(current Key, others ...Key) *Keyring {
 // follows a rotation that another one makes. The wrapper unwraps the keys; it is nil for a document that holds the keys
 // themselves.
 func LoadKeyring(ctx context.Context, read func(context.Context) ([]byte, error), w Wrapper) (*Keyring, error) {
-	r := &Keyring{read: read, wrap: w}
+	r := &Keyring{read: read, wrap: w, turn: make(chan struct{}, 1)}
 	return r, r.Reload(ctx)
 }
 
-// Reload reads the keyring's document again. When that fails, the keyring stays as it was.
+// Reload reads the keyring's document again, for all who call it before it begins to. When that fails, the keyring stays
+// as it was. It ends with ctx, also while another caller's reading takes longer.
 func (r *Keyring) Reload(ctx context.Context) error {
+	return r.reload(ctx, func() bool { return false })
+}
+
+// reload is [Keyring.Reload], and does without a reading of its own once the keyring has enough.
+func (r *Keyring) reload(ctx context.Context, enough func() bool) error {
 	if r.read == nil {
 		return nil
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	before := r.begun.Load()
+	select {
+	case r.turn <- struct{}{}:
+		defer func() { <-r.turn }()
+	case <-ctx.Done():
+		return fmt.Errorf("reading the keyring: %w", ctx.Err())
+	}
+	if enough() {
+		return nil
+	}
+	if r.latest > before {
+		return r.failed
+	}
+	this := r.begun.Add(1)
+	err := r.again(ctx)
+	if err == nil || ctx.Err() == nil { // what ended because this caller gave up says nothing to the others
+		r.latest, r.failed = this, err
+	}
+	return err
+}
+
+func (r *Keyring) again(ctx context.Context) error {
 	data, err := r.read(ctx)
 	if err != nil {
 		return fmt.Errorf("reading the keyring: %w", err)
@@ -81,14 +110,12 @@ func (r *Keyring) Keys() []Key { return append([]Key(nil), r.keys.Load().list...
 
 // Has tells whether the keyring has the key of the id. It is read again to find out, if need be.
 func (r *Keyring) Has(ctx context.Context, id string) (bool, error) {
-	if _, ok := r.get(id); ok {
+	has := func() bool { _, ok := r.get(id); return ok }
+	if has() {
 		return true, nil
 	}
-	if err := r.Reload(ctx); err != nil {
-		return false, err
-	}
-	_, ok := r.get(id)
-	return ok, nil
+	err := r.reload(ctx, has)
+	return err == nil && has(), err
 }
 
 func (r *Keyring) get(id string) (Key, bool) {
@@ -105,7 +132,7 @@ func (r *Keyring) find(ctx context.Context, p Place, id [idSize]byte) (Key, erro
 	if k, ok := r.keys.Load().byID[id]; ok {
 		return k, nil
 	}
-	if err := r.Reload(ctx); err != nil {
+	if err := r.reload(ctx, func() bool { _, ok := r.keys.Load().byID[id]; return ok }); err != nil {
 		return Key{}, Unavailable(p, err, "")
 	}
 	if k, ok := r.keys.Load().byID[id]; ok {

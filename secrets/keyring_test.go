@@ -11,7 +11,10 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
 	"github.com/beam-cloud/docker-credential-beta9/secrets"
@@ -191,6 +194,115 @@ func TestKeyringFollowsItsDocument(t *testing.T) {
 	if k.Current().ID() != second.ID() {
 		t.Error("a document that cannot be read takes the keys away")
 	}
+}
+
+// TestOneReadingForMany has a hundred callers meet a key that the keyring lacks, while its document takes its time.
+func TestOneReadingForMany(t *testing.T) {
+	t.Parallel()
+	const callers = 100
+	first, second := newKey(t), newKey(t)
+	record, err := secrets.NewKeyring(second).Seal(second.ID(), home, []byte("x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	document := func(keys ...secrets.Key) []byte {
+		doc, err := secrets.AppendKeys(t.Context(), nil, keys, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return doc
+	}
+	down := errors.New("the service is down")
+	for name, c := range map[string]struct {
+		doc      []byte
+		fails    error
+		want     error
+		readings int64 // those who came during the first cannot know whether it was early enough, and have one more
+	}{
+		"a new key": {document(second, first), nil, nil, 1},
+		"no key":    {document(first), nil, secrets.ErrNoKey, 2},
+		"an outage": {nil, down, down, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			old := document(first)
+			synctest.Test(t, func(t *testing.T) {
+				release := make(chan struct{})
+				var readings atomic.Int64
+				k, err := secrets.LoadKeyring(t.Context(), func(context.Context) ([]byte, error) {
+					if readings.Add(1) == 1 {
+						return old, nil
+					}
+					<-release
+					return c.doc, c.fails
+				}, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				open := func(ctx context.Context, outcomes chan<- error) {
+					_, err := k.Open(ctx, home, record)
+					outcomes <- err
+				}
+				outcomes := make(chan error, callers)
+				for range callers {
+					go open(t.Context(), outcomes)
+				}
+				synctest.Wait()
+				impatient, stop := context.WithCancel(t.Context())
+				gaveUp := make(chan error)
+				go open(impatient, gaveUp)
+				synctest.Wait()
+				stop()
+				if err := <-gaveUp; !errors.Is(err, context.Canceled) || !errors.Is(err, secrets.ErrUnavailable) {
+					t.Errorf("a caller whose time is over: %v", err)
+				}
+				close(release)
+				for range callers {
+					if err := <-outcomes; !errors.Is(err, c.want) {
+						t.Errorf("got %v, want %v", err, c.want)
+					}
+				}
+				if n := readings.Load() - 1; n != c.readings {
+					t.Errorf("the document was read %d times, want %d", n, c.readings)
+				}
+			})
+		})
+	}
+}
+
+// TestReadingOfOneWhoGaveUp has a caller's time end during its reading, which is not the others' error.
+func TestReadingOfOneWhoGaveUp(t *testing.T) {
+	t.Parallel()
+	key := newKey(t)
+	document, err := secrets.AppendKeys(t.Context(), nil, []secrets.Key{key}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		readings := 0
+		k, err := secrets.LoadKeyring(t.Context(), func(ctx context.Context) ([]byte, error) {
+			if readings++; readings == 1 || readings > 3 {
+				return document, nil
+			}
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		outcomes := make(chan error, 3)
+		for i := range 3 {
+			ctx, stop := context.WithTimeout(t.Context(), time.Duration(i+1)*time.Hour)
+			defer stop()
+			go func() { outcomes <- k.Reload(ctx) }()
+			synctest.Wait()
+		}
+		for i, want := range []error{context.DeadlineExceeded, context.DeadlineExceeded, nil} {
+			if err := <-outcomes; !errors.Is(err, want) {
+				t.Errorf("caller %d: %v, want %v", i, err, want)
+			}
+		}
+	})
 }
 
 func TestParseKeys(t *testing.T) {
