@@ -2,6 +2,7 @@ package sqlite_test
 
 import (
 	"bytes"
+	"database/sql"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -16,13 +17,15 @@ import (
 	"github.com/beam-cloud/docker-credential-beta9/secrets/sqlite"
 )
 
-func ring(t testing.TB) *secrets.Keyring {
+func ring(t testing.TB) *secrets.Keyring { return secrets.NewKeyring(newKey(t)) }
+
+func newKey(t testing.TB) secrets.Key {
 	t.Helper()
 	k, err := secrets.NewKey()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return secrets.NewKeyring(k)
+	return k
 }
 
 // secret makes one of the workspace w.
@@ -180,18 +183,39 @@ func TestFilesThatAreRefused(t *testing.T) {
 	}
 }
 
-// TestRemovedRecordsAreGone holds that what was removed or replaced cannot be found in the file any more, where a keyring
-// of its time would open it.
+// TestRemovedRecordsAreGone holds that what was removed or replaced, or sealed again, cannot be found in the files any more,
+// where a keyring of its time would open it: while a worker has the store open, and afterwards.
 func TestRemovedRecordsAreGone(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "secrets.db")
-	s, err := sqlite.Open(t.Context(), path, ring(t))
-	if err != nil {
-		t.Fatal(err)
+	old, next := newKey(t), newKey(t)
+	open := func(k *secrets.Keyring) *sqlite.Store {
+		s, err := sqlite.Open(t.Context(), path, k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { s.Close() })
+		return s
 	}
+	worker, s := open(secrets.NewKeyring(old, next)), open(secrets.NewKeyring(next, old))
 	var gone [][]byte
 	take := func(kept secrets.Secret) {
 		gone = append(gone, secretstest.Rows("sqlite").Load(t, path, "w", kept.Name))
+	}
+	there := func() bool {
+		for _, suffix := range []string{"", "-wal"} {
+			content, err := os.ReadFile(path + suffix)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, record := range gone {
+				// A large record is spread over several pages.
+				if part := record[len(record)/2:][:16]; bytes.Contains(content, part) || bytes.Contains(content, record[9:21]) {
+					return true
+				}
+			}
+		}
+		return false
 	}
 	for i := range 20 {
 		kept := put(t, s, fmt.Sprintf("registry-%d.example", i), strings.Repeat("x", 1+100*i))
@@ -199,6 +223,7 @@ func TestRemovedRecordsAreGone(t *testing.T) {
 		if i%2 == 0 {
 			next := secret(t, fmt.Sprintf("registry-%d.example", i), strings.Repeat("y", 200))
 			next.Version = kept.Version
+			var err error
 			if kept, err = s.Put(t.Context(), next); err != nil {
 				t.Fatal(err)
 			}
@@ -208,19 +233,69 @@ func TestRemovedRecordsAreGone(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := s.Close(); err != nil {
+	if there() {
+		t.Error("a part of a record that was removed is in the files")
+	}
+	take(put(t, worker, "ghcr.io", "x"))
+	if err := s.Rotate(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
-	for _, suffix := range []string{"", "-wal"} {
-		content, err := os.ReadFile(path + suffix)
-		if err != nil {
+	if there() {
+		t.Error("a part of a record that was sealed again is in the files")
+	}
+
+	// Somebody who reads what was there before holds it up, and the next rotation does it.
+	kept := put(t, worker, "quay.io", "x")
+	take(kept)
+	reader := reading(t, path)
+	if err := s.Delete(t.Context(), "w", kept.Name, kept.Version); err != nil {
+		t.Fatal(err)
+	}
+	if !there() {
+		t.Error("a record that somebody reads is gone")
+	}
+	if err := reader.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Rotate(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if there() {
+		t.Error("a part of a record that nobody reads any more is in the files")
+	}
+	kept = put(t, worker, "registry.example", "x")
+	take(kept)
+	replaced := secret(t, "registry.example", "y")
+	replaced.Version = kept.Version
+	if _, err := worker.Put(t.Context(), replaced); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []*sqlite.Store{worker, s} {
+		if err := s.Close(); err != nil {
 			t.Fatal(err)
 		}
-		for _, record := range gone {
-			// A large record is spread over several pages.
-			if part := record[len(record)/2:][:16]; bytes.Contains(content, part) || bytes.Contains(content, record[9:21]) {
-				t.Fatalf("a part of a record that was removed is in the file%s", suffix)
-			}
-		}
 	}
+	if there() {
+		t.Error("a part of a record that was replaced is in the files after the store was closed")
+	}
+}
+
+// reading begins to read the store, and goes on until the transaction ends.
+func reading(t testing.TB, path string) *sql.Tx {
+	t.Helper()
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	db.SetMaxIdleConns(-1)
+	tx, err := db.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var n int
+	if err := tx.QueryRowContext(t.Context(), `SELECT count(*) FROM cred_secret`).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return tx
 }

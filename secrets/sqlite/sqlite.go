@@ -29,21 +29,26 @@ var migrations embed.FS
 // A Store is a [secrets.Store], [secrets.Images] and [secrets.Rotator]; see the package.
 type Store = rows.Store
 
+// patience is how long a connection waits for a writer, in milliseconds. haste is the same for one that cuts the log, which
+// keeps writers away while it waits for readers.
+const patience, haste = "20000", "10"
+
 // settings of every connection.
 var settings = url.Values{
 	// Readers go on while somebody writes, and the other way round.
 	"_journal_mode": {"WAL"},
 	// What was acknowledged is on the disk, also when the power goes.
 	"_synchronous": {"FULL"},
-	// Writers wait for each other this long, in milliseconds: a write takes about one.
-	"_busy_timeout": {"20000"},
+	// Writers wait for each other: a write takes about a millisecond.
+	"_busy_timeout": {patience},
 	// A transaction that reads first and writes then would fail when another one wrote in between.
 	"_txlock": {"immediate"},
 	"_pragma": {
 		// The log of writes, which stays beside the store, is cut to this size, in bytes, and to nothing when the last
 		// connection closes: a store that is put back from a backup must not find the log of another one.
 		"journal_size_limit(1048576)",
-		// What was removed or replaced is written over, or an old keyring would open it still.
+		// What was removed or replaced is written over in the file, or an old keyring would open it still. The log holds it
+		// for longer; see forget.
 		"secure_delete(1)",
 	},
 	// A misspelled column is an error and not a string.
@@ -70,25 +75,22 @@ func Open(ctx context.Context, path string, k *secrets.Keyring) (*Store, error) 
 		}
 		return nil, secrets.Unavailable(file(path), err, hint(err))
 	}
-	s, err := rows.New(ctx, db, k, rows.Dialect{Hint: hint})
+	s, err := rows.New(ctx, db, k, rows.Dialect{Forget: func(ctx context.Context) { forget(ctx, db) }, Hint: hint})
 	if err != nil {
 		db.Close()
 	}
 	return s, err
 }
 
-// attempts is how often a file that is just being made by another process is tried again. SQLite waits by itself for a
-// writer, but not for whoever turns a new file to write-ahead logging, which is done in a moment.
+// attempts is how often it is tried again what SQLite does not wait for by itself, as it does for a writer: for whoever turns
+// a new file to write-ahead logging, or cuts the log, which is done in a moment.
 const attempts = 50
 
-// migrate makes the tables, or brings them up to date.
-func migrate(ctx context.Context, db *sql.DB) error {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
+// patiently calls do until nobody holds it up, but for some attempts at most.
+func patiently(ctx context.Context, do func() (held bool, err error)) (err error) {
 	for range attempts {
-		if err = rows.Migrate(ctx, db, goose.DialectSQLite3, files, "cred_version"); !busy(err) {
+		var held bool
+		if held, err = do(); !held {
 			return err
 		}
 		select {
@@ -98,6 +100,38 @@ func migrate(ctx context.Context, db *sql.DB) error {
 		}
 	}
 	return err
+}
+
+// migrate makes the tables, or brings them up to date.
+func migrate(ctx context.Context, db *sql.DB) error {
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return err
+	}
+	return patiently(ctx, func() (bool, error) {
+		err := rows.Migrate(ctx, db, goose.DialectSQLite3, files, "cred_version")
+		return busy(err), err
+	})
+}
+
+// forget writes the log into the file and cuts it to nothing, which takes away what was removed or sealed again. That fails
+// as long as somebody is in the middle of reading what was there before; what was done is done nevertheless, so nobody is
+// told, and the next one to remove or to rotate cuts the log, or the last one to close the store.
+func forget(ctx context.Context, db *sql.DB) {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	defer conn.ExecContext(context.WithoutCancel(ctx), `PRAGMA busy_timeout = `+patience)
+	if _, err := conn.ExecContext(ctx, `PRAGMA busy_timeout = `+haste); err != nil {
+		return
+	}
+	patiently(ctx, func() (held bool, err error) {
+		var frames, written int // none of them when it succeeds
+		err = conn.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&held, &frames, &written)
+		return held || busy(err), err
+	})
 }
 
 func busy(err error) bool {

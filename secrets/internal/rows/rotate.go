@@ -69,6 +69,7 @@ func (s *Store) Rotate(ctx context.Context, progress func(done, total int)) erro
 			return s.unavailable(whole{}, err)
 		}
 		if len(some) == 0 {
+			s.forget(ctx)
 			if err := s.currentKey(ctx, s.db); err != nil {
 				return s.unavailable(whole{}, err)
 			}

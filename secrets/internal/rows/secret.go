@@ -196,6 +196,7 @@ WHERE workspace = $1 AND name = $2 AND version = $3 AND sealed IS NOT NULL`, wor
 	if n, err := done.RowsAffected(); err != nil {
 		return s.unavailable(p, err)
 	} else if n > 0 {
+		s.forget(ctx)
 		return nil
 	}
 	if _, err := s.read(ctx, workspace, name); err != nil {

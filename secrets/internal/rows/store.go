@@ -34,6 +34,9 @@ type Dialect struct {
 	// LockImage keeps others from attaching to an image, of the workspace $1 and with the id $2, until the transaction ends.
 	// It is empty for the same reason.
 	LockImage string
+	// Forget takes what was removed and what was sealed again out of what the database keeps beside its tables, as far as it
+	// can; it may be nil.
+	Forget func(context.Context)
 	// Hint says what a person can do about an error of the driver, or nothing.
 	Hint func(error) string
 }
@@ -86,6 +89,13 @@ func (s *Store) unavailable(what interface{ String() string }, err error) error 
 		return err
 	}
 	return secrets.Unavailable(what, err, s.dialect.Hint(err))
+}
+
+// forget is called when something was removed or sealed again.
+func (s *Store) forget(ctx context.Context) {
+	if s.dialect.Forget != nil {
+		s.dialect.Forget(ctx)
+	}
 }
 
 // querier is a database or a transaction.
