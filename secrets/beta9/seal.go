@@ -4,6 +4,7 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"encoding/base64"
+	"errors"
 	"strings"
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
@@ -21,13 +22,22 @@ func workspaceKey(signingKey string) (cipher.AEAD, error) {
 	}
 	raw, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(signingKey, keyPrefix))
 	if err != nil || len(raw) != 32 || !strings.HasPrefix(signingKey, keyPrefix) {
-		return nil, helpers.Fail(helpers.StoreFailed, "the signing key of the workspace is not one of Beta9's", "")
+		return nil, helpers.Fail(helpers.StoreFailed, "the signing key of the workspace is not one of Beta9's", "put the key back that Beta9 made for the workspace")
 	}
 	block, err := aes.NewCipher(raw)
 	if err != nil {
 		return nil, helpers.Fail(helpers.StoreFailed, "the signing key of the workspace cannot be used", "")
 	}
 	return cipher.NewGCMWithRandomNonce(block)
+}
+
+// key returns the cipher of the row's workspace. Without one the row does not open; it can be removed all the same.
+func (r row) key() (cipher.AEAD, error) {
+	key, err := workspaceKey(r.signingKey)
+	if failed, ok := errors.AsType[*helpers.Failure](err); ok {
+		return nil, secrets.Sealed(r.place, failed.Text, failed.Hint)
+	}
+	return key, err
 }
 
 // seal returns the value of workspace_secret: base64 of nonce, ciphertext and tag.

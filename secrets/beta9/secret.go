@@ -95,7 +95,7 @@ func (s *Store) material(ctx context.Context, r row) (helpers.Material, error) {
 
 // open opens a row with the workspace's key.
 func (r row) open(bound helpers.Registry) (helpers.Material, error) {
-	key, err := workspaceKey(r.signingKey)
+	key, err := r.key()
 	if err != nil {
 		return helpers.Material{}, err
 	}

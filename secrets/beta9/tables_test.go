@@ -162,8 +162,16 @@ func TestWorkspacesOfBeta9(t *testing.T) {
 	}
 	for _, key := range []string{"NULL", "''", "'sk_AAEC'", "'AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8='"} {
 		execute(t, address, `UPDATE workspace SET signing_key = `+key)
-		if _, err := s.Get(ctx, workspace, upper.Name); helpers.ReasonOf(err) != helpers.StoreFailed || strings.Contains(err.Error(), "AAEC") {
-			t.Errorf("a workspace whose key is %s: %v", key, err)
+		found, err := s.Get(ctx, workspace, upper.Name)
+		list, all := s.List(ctx, workspace)
+		for what, err := range map[string]error{"get": err, "list": all} {
+			if !errors.Is(err, secrets.ErrSealed) || strings.Contains(err.Error(), "AAEC") || helpers.HintOf(err) == "" ||
+				!strings.Contains(err.Error(), "secret "+upper.Name+" of workspace "+workspace) {
+				t.Errorf("%s in a workspace whose key is %s: %v, hint %q", what, key, err, helpers.HintOf(err))
+			}
+		}
+		if len(list) != 0 || found.Version != next.Version+1 {
+			t.Errorf("a workspace whose key is %s: %d secrets listed, the version got is %d", key, len(list), found.Version)
 		}
 	}
 }
