@@ -3,6 +3,7 @@ package secrets
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
 )
@@ -56,22 +57,42 @@ func (i Image) WithReferences(texts []string) (Image, error) {
 type Candidate struct {
 	// Repository is the one of the reference.
 	Repository helpers.Scope
-	// Place is where the secret is at rest.
+	// Place is where the secret is at rest, as the store has it: nothing of it is authenticated yet.
 	Place Place
 }
 
+// bound returns what a secret is bound to that could serve a repository of the registry. Of a secret that is named by
+// [Name], that is what the name says: were it what stands beside the name, then whoever changes that could have another
+// secret used in its stead, or none, where opening this one fails.
+func (c Candidate) bound(r helpers.Registry) (Place, bool) {
+	p := c.Place
+	if !strings.HasPrefix(p.Name, NamePrefix) {
+		return p, p.Registry == r.Identity() && p.Scope.Covers(c.Repository)
+	}
+	for scope := range scopes(c.Repository) {
+		if Name(r, scope) == p.Name {
+			p.Registry, p.Scope = r.Identity(), scope
+			return p, true
+		}
+	}
+	return p, false
+}
+
 // Choose returns the candidate that answers for the registry; see [Images]. The candidates are of the image and of
-// this registry.
+// this registry. The one that is chosen may be one that does not open: then no other takes its place.
 func (i Image) Choose(r helpers.Registry, candidates []Candidate) (Place, error) {
 	asked := r.Scope()
 	best := make(map[helpers.Scope]Place) // by repository
 	for _, c := range candidates {
-		if c.Place.Registry != r.Identity() || !asked.Covers(c.Repository) ||
-			!c.Place.Scope.Covers(c.Repository) || asked != "" && !c.Place.Scope.Covers(asked) {
+		if !asked.Covers(c.Repository) {
 			continue
 		}
-		if p, ok := best[c.Repository]; !ok || len(c.Place.Scope) > len(p.Scope) {
-			best[c.Repository] = c.Place
+		place, ok := c.bound(r)
+		if !ok || asked != "" && !place.Scope.Covers(asked) {
+			continue
+		}
+		if p, ok := best[c.Repository]; !ok || len(place.Scope) > len(p.Scope) {
+			best[c.Repository] = place
 		}
 	}
 	var chosen Place

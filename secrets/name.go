@@ -3,6 +3,7 @@ package secrets
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"iter"
 	"strings"
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
@@ -24,10 +25,17 @@ func Name(r helpers.Registry, scope helpers.Scope) string {
 // the one of the longest scope first, the one of the whole registry last.
 func Names(r helpers.Registry) []string {
 	var names []string
-	for scope := string(r.Scope()); scope != ""; {
-		names = append(names, Name(r, helpers.Scope(scope)))
-		i := strings.LastIndexByte(scope, '/')
-		scope = scope[:max(i, 0)]
+	for scope := range scopes(r.Scope()) {
+		names = append(names, Name(r, scope))
 	}
-	return append(names, Name(r, ""))
+	return names
+}
+
+// scopes yields the scopes that a repository lies in: itself first, the one of the whole registry last.
+func scopes(repository helpers.Scope) iter.Seq[helpers.Scope] {
+	return func(yield func(helpers.Scope) bool) {
+		for scope := repository; yield(scope) && scope != ""; {
+			scope = scope[:max(strings.LastIndexByte(string(scope), '/'), 0)]
+		}
+	}
 }

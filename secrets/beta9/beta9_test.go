@@ -13,7 +13,7 @@ import (
 )
 
 var harness = secretstest.Harness{
-	Fresh: fresh, Open: migrateAndOpen, Prepare: prepare, Load: load, Save: save,
+	Fresh: fresh, Open: migrateAndOpen, Prepare: prepare, Load: load, Save: save, Change: change,
 }
 
 func TestMain(m *testing.M) { os.Exit(secretstest.Main(m, harness)) }
@@ -67,6 +67,12 @@ func save(t testing.TB, address, workspace, name string, value []byte) {
 	t.Helper()
 	execute(t, address, `UPDATE workspace_secret s SET value = $3 FROM workspace w
 WHERE w.id = s.workspace_id AND w.external_id = $1 AND s.name = $2`, workspace, name, string(value))
+}
+
+func change(t testing.TB, address, workspace, name, assignments string) {
+	t.Helper()
+	execute(t, address, `UPDATE cred_beta9_secret c SET `+assignments+` FROM workspace w
+WHERE w.id = c.workspace_id AND w.external_id = $1 AND c.name = $2`, workspace, name)
 }
 
 func execute(t testing.TB, address, statement string, args ...any) {

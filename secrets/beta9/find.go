@@ -102,10 +102,6 @@ func (s *Store) choose(ctx context.Context, image secrets.Image, r helpers.Regis
 			continue
 		}
 		c := secrets.Candidate{Place: f.place}
-		if ours(f.place.Name) && f.mac == nil {
-			// Nothing is known of it, and nobody knows better: it is the one, and does not open.
-			c.Place.Registry = r.Identity()
-		}
 		if !ours(f.place.Name) {
 			// An older release's secret is bound to what it says itself.
 			m, err := s.material(ctx, f.row)

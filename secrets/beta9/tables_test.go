@@ -176,6 +176,29 @@ func TestWorkspacesOfBeta9(t *testing.T) {
 	}
 }
 
+// TestUnvouchedSecretStaysTheOne takes the MAC of the secret with the longer scope away: the other one does not take its
+// place, whichever was written first.
+func TestUnvouchedSecretStaysTheOne(t *testing.T) {
+	t.Parallel()
+	for name, order := range map[string][]string{"the whole registry first": {"", "acme"}, "the scope first": {"acme", ""}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			address, s := start(t)
+			for _, scope := range order {
+				if _, err := s.Put(t.Context(), github(t, "x", scope)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			attach(t, s, nil, "ghcr.io/acme/app")
+			victim := github(t, "x", "acme").Name
+			change(t, address, workspace, victim, "mac = NULL")
+			if got, err := s.Find(t.Context(), workspace, image, registry(t, "ghcr.io/acme/app")); !errors.Is(err, secrets.ErrSealed) || !strings.Contains(err.Error(), victim) {
+				t.Errorf("the secret of %q, %v", got.Registry(), err)
+			}
+		})
+	}
+}
+
 // TestValueHoldsWhatItsPlaceSays has somebody with the keyring vouch, at a secret's place, for material that is bound
 // elsewhere.
 func TestValueHoldsWhatItsPlaceSays(t *testing.T) {

@@ -18,8 +18,9 @@ var harness = secretstest.Harness{
 		}
 		return postgres.Open(ctx, address, k)
 	},
-	Load: secretstest.Rows("pgx").Load,
-	Save: secretstest.Rows("pgx").Save,
+	Load:   secretstest.Rows("pgx").Load,
+	Save:   secretstest.Rows("pgx").Save,
+	Change: secretstest.Rows("pgx").Change,
 }
 
 func TestMain(m *testing.M) { os.Exit(secretstest.Main(m, harness)) }

@@ -1,7 +1,7 @@
 // Package secretstest is what every store of secrets has to pass. A store's own test says how to open it and how to
 // reach what it has at rest:
 //
-//	var harness = secretstest.Harness{Fresh: …, Open: …, Load: …, Save: …}
+//	var harness = secretstest.Harness{Fresh: …, Open: …, Load: …, Save: …, Change: …}
 //
 //	func TestMain(m *testing.M) { os.Exit(secretstest.Main(m, harness)) }
 //	func TestStore(t *testing.T) { secretstest.Run(t, harness) }
@@ -35,6 +35,8 @@ type Harness struct {
 	// Load and Save reach what is at rest for a secret, past the store.
 	Load func(t testing.TB, address, workspace, name string) []byte
 	Save func(t testing.TB, address, workspace, name string, value []byte)
+	// Change carries out assignments, as an UPDATE has them, to the columns registry, scope and version beside a secret.
+	Change func(t testing.TB, address, workspace, name, assignments string)
 }
 
 // Main is what TestMain calls: it runs the tests, or plays a part of one in a process of its own.
@@ -60,6 +62,7 @@ func Run(t *testing.T, h Harness) {
 		"keeps 50 hosts apart":           testHosts,
 		"keeps workspaces apart":         testWorkspaces,
 		"opens nothing that was changed": testTampering,
+		"opens nothing elsewhere":        testElsewhere,
 		"shows no secret":                testCanary,
 		"yields material":                testSource,
 		"rotates":                        testRotation,

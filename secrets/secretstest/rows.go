@@ -21,8 +21,19 @@ func (driver Rows) Load(t testing.TB, address, workspace, name string) (record [
 // Save puts a record in the place of another.
 func (driver Rows) Save(t testing.TB, address, workspace, name string, record []byte) {
 	t.Helper()
+	driver.update(t, address, "sealed = $3", workspace, name, record)
+}
+
+// Change changes what stands beside a record.
+func (driver Rows) Change(t testing.TB, address, workspace, name, assignments string) {
+	t.Helper()
+	driver.update(t, address, assignments, workspace, name)
+}
+
+func (driver Rows) update(t testing.TB, address, assignments string, args ...any) {
+	t.Helper()
 	db := must(sql.Open(string(driver), address))(t)
 	defer db.Close()
-	_, err := db.Exec(`UPDATE cred_secret SET sealed = $3 WHERE workspace = $1 AND name = $2`, workspace, name, record)
+	_, err := db.Exec(`UPDATE cred_secret SET `+assignments+` WHERE workspace = $1 AND name = $2`, args...)
 	do(t, err)
 }

@@ -77,6 +77,68 @@ func testTampering(t *testing.T, h Harness) {
 	}
 }
 
+// testElsewhere changes what stands beside the records: neither is another secret used in the stead of the one that an
+// image needs, nor none.
+func testElsewhere(t *testing.T, h Harness) {
+	p := newPlace(t, h)
+	s := p.open(t)
+	ctx := t.Context()
+	asked := map[string]string{"ghcr.io/acme": "ghcr.io/acme/app", "quay.io": "quay.io/x/y"} // by what the secret is bound to
+	held := make(map[string]secrets.Secret)
+	for _, bound := range []string{"ghcr.io", "ghcr.io/acme", "quay.io"} {
+		held[bound] = must(s.Put(ctx, login(t, workspace, bound, bound)))(t)
+	}
+	do(t, s.Attach(ctx, imageOf(t, workspace, image, asked["ghcr.io/acme"], asked["quay.io"])))
+	beside := func(of secrets.Secret) string {
+		place := of.Place()
+		return fmt.Sprintf("registry = '%s', scope = '%s', version = %d", place.Registry, place.Scope, place.Version)
+	}
+	try := func(what string, victims ...string) {
+		t.Helper()
+		for _, bound := range victims {
+			r, name := registry(t, asked[bound]), held[bound].Name
+			_, got := s.Get(ctx, workspace, name)
+			found, err := s.Find(ctx, workspace, image, r)
+			for _, err := range []error{got, err} {
+				if !errors.Is(err, secrets.ErrSealed) || !strings.Contains(err.Error(), name) {
+					t.Errorf("%s of %s: %v, the secret of %q", what, bound, err, found.Registry())
+				}
+			}
+			if _, err := secrets.NewSource(s, workspace, image).Material(ctx, r); helpers.ReasonOf(err) != helpers.StoreFailed {
+				t.Errorf("%s of %s: the source says %v", what, bound, err)
+			}
+		}
+	}
+	for bound := range asked {
+		for _, assignments := range []string{
+			"registry = 'gcr.io'", "registry = ''", "registry = scope, scope = registry", "scope = 'acmd'", "scope = 'acme/app'",
+			"scope = scope || '/'", "version = version + 1", "version = -1",
+		} {
+			p.Change(t, p.address, workspace, held[bound].Name, assignments)
+			try(assignments, bound)
+			p.Change(t, p.address, workspace, held[bound].Name, beside(held[bound]))
+		}
+	}
+	swap := func(a, b secrets.Secret) {
+		one, two := p.Load(t, p.address, workspace, a.Name), p.Load(t, p.address, workspace, b.Name)
+		p.Save(t, p.address, workspace, a.Name, two)
+		p.Save(t, p.address, workspace, b.Name, one)
+	}
+	first, second := held["ghcr.io/acme"], held["quay.io"]
+	swap(first, second)
+	p.Change(t, p.address, workspace, first.Name, beside(second))
+	p.Change(t, p.address, workspace, second.Name, beside(first))
+	try("swapped rows", "ghcr.io/acme", "quay.io")
+	swap(first, second)
+	p.Change(t, p.address, workspace, first.Name, beside(first))
+	p.Change(t, p.address, workspace, second.Name, beside(second))
+	for bound, repository := range asked {
+		if got := must(s.Find(ctx, workspace, image, registry(t, repository)))(t); password(got) != bound {
+			t.Errorf("put back, %s gets the secret of %q", repository, got.Registry())
+		}
+	}
+}
+
 // canary is a password that must be found nowhere.
 const canary = "canary-Qm9vZ2ll-not-a-password"
 

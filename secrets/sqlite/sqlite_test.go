@@ -16,8 +16,9 @@ var harness = secretstest.Harness{
 	Open: func(ctx context.Context, address string, k *secrets.Keyring) (secretstest.Store, error) {
 		return sqlite.Open(ctx, address, k)
 	},
-	Load: secretstest.Rows("sqlite").Load,
-	Save: secretstest.Rows("sqlite").Save,
+	Load:   secretstest.Rows("sqlite").Load,
+	Save:   secretstest.Rows("sqlite").Save,
+	Change: secretstest.Rows("sqlite").Change,
 }
 
 func TestMain(m *testing.M) { os.Exit(secretstest.Main(m, harness)) }
