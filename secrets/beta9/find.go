@@ -20,7 +20,8 @@ FROM workspace w JOIN cred_beta9_image a ON a.workspace_id = w.id
 WHERE w.external_id = $1 AND a.image_id = $2 AND a.registry = $3`
 
 // namedStatement reads the secrets that the image's own columns name: the older two, the array, or both. They count for
-// a workspace that attached no reference to the image.
+// a workspace that attached no reference to the image. A name of this project's does not count: it is there because some
+// workspace attached the image, it is the same in every workspace, and the one that attached has rows that say so.
 func namedStatement(single, array bool) string {
 	names, raw := `ARRAY[i.credential_secret_name::text]`, `false`
 	if array {
@@ -32,7 +33,7 @@ func namedStatement(single, array bool) string {
 	return `SELECT NULL, ` + raw + `, ` + columns + `
 FROM image i CROSS JOIN workspace w JOIN workspace_secret s ON s.workspace_id = w.id AND s.name = ANY (` + names + `)
 	LEFT JOIN cred_beta9_secret c ON c.workspace_id = w.id AND c.name = s.name AND c.mac IS NOT NULL
-WHERE w.external_id = $1 AND i.image_id = $2
+WHERE w.external_id = $1 AND i.image_id = $2 AND s.name NOT LIKE 'oci-creds-%'
 	AND NOT EXISTS (SELECT 1 FROM cred_beta9_image a WHERE a.workspace_id = w.id AND a.image_id = i.image_id)`
 }
 

@@ -67,7 +67,8 @@ SELECT $1, $2, $3, $4, $5, unnest($6::text[]) ON CONFLICT DO NOTHING`,
 }
 
 // note notes the first secret that the image needs where workers look for it. An image belongs to no workspace: when
-// this workspace has no secret for it, the note of another one stays.
+// this workspace has no secret for it, the note of another one stays. Its own goes. A secret
+// that was removed and stored again has another id than its note, which is then known by serving nobody else.
 func (s *Store) note(ctx context.Context, tx pgx.Tx, workspace int, image secrets.Image) error {
 	if !s.single {
 		return nil
@@ -81,9 +82,10 @@ WHERE image_id = $2`, workspace, image.ID, secrets.Names(ref.Registry()))
 			return err
 		}
 	}
-	_, err := tx.Exec(ctx, `UPDATE image SET credential_secret_name = NULL, credential_secret_id = NULL, updated_at = now()
-WHERE image_id = $2 AND credential_secret_id IN (SELECT external_id::text FROM workspace_secret WHERE workspace_id = $1)`,
-		workspace, image.ID)
+	_, err := tx.Exec(ctx, `UPDATE image i SET credential_secret_name = NULL, credential_secret_id = NULL, updated_at = now()
+WHERE image_id = $2 AND (credential_secret_id IN (SELECT external_id::text FROM workspace_secret WHERE workspace_id = $1)
+	OR credential_secret_name LIKE 'oci-creds-%' AND NOT EXISTS (SELECT 1 FROM cred_beta9_image a
+		WHERE a.image_id = i.image_id AND a.name = i.credential_secret_name AND a.workspace_id <> $1))`, workspace, image.ID)
 	return err
 }
 

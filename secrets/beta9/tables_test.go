@@ -65,6 +65,66 @@ func TestImagesOfBeta9(t *testing.T) {
 	}
 }
 
+// TestNotesAreNotForOthers has two workspaces with a secret each for the registry of an image that they share. The note
+// on the image names either, and counts for neither: what a workspace attached does.
+func TestNotesAreNotForOthers(t *testing.T) {
+	t.Parallel()
+	address, s := start(t)
+	ctx := t.Context()
+	const note = `SELECT coalesce(credential_secret_name, '-') FROM image`
+	none := func(what string) {
+		t.Helper()
+		if got, err := s.Find(ctx, workspace, image, registry(t, "ghcr.io/acme/app")); !helpers.IsNotFound(err) {
+			t.Errorf("%s, it has the secret of %q, %v", what, got.Registry(), err)
+		}
+	}
+	own, err := s.Put(ctx, github(t, "x", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs := own
+	theirs.Workspace, theirs.Version = other, 0
+	i := secrets.Image{Workspace: other, ID: image}
+	ref, err := helpers.ParseReference("ghcr.io/acme/app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.References = append(i.References, ref)
+	if err := s.Attach(ctx, i, theirs); err != nil {
+		t.Fatal(err)
+	}
+	none("without having attached the image")
+	attach(t, s, nil, "ghcr.io/acme/app")
+	if got, err := s.Find(ctx, workspace, image, ref.Registry()); err != nil || got.Workspace != workspace {
+		t.Errorf("attached, it has the secret of workspace %q, %v", got.Workspace, err)
+	}
+	// Removed and stored again, a secret has another id than the note on the image.
+	if err := s.Delete(ctx, workspace, own.Name, own.Version); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Put(ctx, github(t, "y", "")); err != nil {
+		t.Fatal(err)
+	}
+	attach(t, s, nil)
+	none("detached")
+	if got := ask[string](t, address, note); got != own.Name {
+		t.Errorf("the image names %q, which still serves the other workspace", got)
+	}
+	attach(t, s, nil, "ghcr.io/acme/app")
+	if !ask[bool](t, address, `SELECT EXISTS (SELECT 1 FROM image i JOIN workspace_secret s ON s.external_id::text = i.credential_secret_id)`) {
+		t.Error("attached again, the image has an id that no secret has")
+	}
+	i.References = nil
+	if err := s.Attach(ctx, i); err != nil {
+		t.Fatal(err)
+	}
+	execute(t, address, `UPDATE workspace_secret SET external_id = uuid_generate_v4()`)
+	attach(t, s, nil)
+	if got := ask[string](t, address, note); got != "-" {
+		t.Errorf("the image still names %q, which serves nobody", got)
+	}
+}
+
 func TestOthersInTheTable(t *testing.T) {
 	t.Parallel()
 	address, s := start(t)
