@@ -3,7 +3,6 @@ package secrets
 import (
 	"cmp"
 	"slices"
-	"strings"
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
 )
@@ -66,7 +65,7 @@ type Candidate struct {
 // secret used in its stead, or none, where opening this one fails.
 func (c Candidate) bound(r helpers.Registry) (Place, bool) {
 	p := c.Place
-	if !strings.HasPrefix(p.Name, NamePrefix) {
+	if !p.named() {
 		return p, p.Registry == r.Identity() && p.Scope.Covers(c.Repository)
 	}
 	for scope := range scopes(c.Repository) {
@@ -79,7 +78,8 @@ func (c Candidate) bound(r helpers.Registry) (Place, bool) {
 }
 
 // Choose returns the candidate that answers for the registry; see [Images]. The candidates are of the image and of
-// this registry. The one that is chosen may be one that does not open: then no other takes its place.
+// this registry. One that is not named by [Name] is chosen only where no other one would do. The one that is chosen may
+// be one that does not open: then no other takes its place.
 func (i Image) Choose(r helpers.Registry, candidates []Candidate) (Place, error) {
 	asked := r.Scope()
 	best := make(map[helpers.Scope]Place) // by repository
@@ -91,7 +91,7 @@ func (i Image) Choose(r helpers.Registry, candidates []Candidate) (Place, error)
 		if !ok || asked != "" && !place.Scope.Covers(asked) {
 			continue
 		}
-		if p, ok := best[c.Repository]; !ok || len(place.Scope) > len(p.Scope) {
+		if p, ok := best[c.Repository]; !ok || place.before(p) {
 			best[c.Repository] = place
 		}
 	}

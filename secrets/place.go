@@ -2,6 +2,7 @@ package secrets
 
 import (
 	"encoding/binary"
+	"strings"
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
 )
@@ -17,6 +18,17 @@ type Place struct {
 
 // String names the record for people.
 func (p Place) String() string { return "the secret " + p.Name + " of workspace " + p.Workspace }
+
+// named tells whether the name is one that [Name] makes.
+func (p Place) named() bool { return strings.HasPrefix(p.Name, NamePrefix) }
+
+// before tells whether the secret is chosen rather than another one that would do as well.
+func (p Place) before(other Place) bool {
+	if p.named() != other.named() {
+		return p.named()
+	}
+	return len(p.Scope) > len(other.Scope)
+}
 
 // append appends the place in the form that is authenticated: every part with its length in front, as 8 bytes,
 // big-endian, so that no two places look the same.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
 	"github.com/beam-cloud/docker-credential-beta9/secrets"
+	"github.com/beam-cloud/docker-credential-beta9/secrets/beta9"
 )
 
 // buildEnvironment returns where the values of secrets come from.
@@ -195,8 +196,9 @@ func (t *attachment) confirm(ctx context.Context, next []secrets.Secret, resolve
 
 // serving returns the secret that a reference has: that of the longest scope.
 func serving(ref helpers.Reference, stored map[string]secrets.Secret) secrets.Secret {
-	for _, name := range secrets.Names(ref.Registry()) {
-		if s, ok := stored[name]; ok {
+	for _, name := range beta9.Names(ref.Registry()) {
+		s, ok := stored[name]
+		if ok && (s.Material.IsZero() || s.Material.Bound(s.Material.Type(), ref.Registry()) == nil) {
 			return s
 		}
 	}
@@ -209,7 +211,7 @@ func (t *attachment) stored(ctx context.Context) (map[string]secrets.Secret, err
 	byName := make(map[string]secrets.Secret)
 	t.broken = make(map[string]error)
 	for _, ref := range t.image.References {
-		for _, name := range secrets.Names(ref.Registry()) {
+		for _, name := range beta9.Names(ref.Registry()) { // of which the other stores have those of secrets.Names only
 			if _, ok := byName[name]; ok {
 				continue
 			}

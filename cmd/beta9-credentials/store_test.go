@@ -65,8 +65,8 @@ func TestCheck(t *testing.T) {
 	})
 }
 
-// TestDatabases uses the stores in PostgreSQL: STORE, an empty database, and BETA9, one of Beta9's with a workspace and
-// an image in it.
+// TestDatabases uses the stores in PostgreSQL: STORE, an empty database, and BETA9, one of Beta9's with an image and two
+// workspaces in it, one of which has a secret of an older release.
 func TestDatabases(t *testing.T) {
 	cluster := secretstest.NewCluster(t)
 	tables, err := os.ReadFile("../../secrets/beta9/testdata/schema.sql")
@@ -77,6 +77,8 @@ func TestDatabases(t *testing.T) {
 	secretstest.Execute(t, address, string(tables)+`;
 INSERT INTO workspace (external_id, name, signing_key)
 VALUES ('7d444840-9dc0-41d1-b245-5ffdce74fad2', 'acme', 'sk_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=');
+INSERT INTO workspace (external_id, name, signing_key) SELECT '6ba7b810-9dad-41d1-80b4-00c04fd430c8', 'old', signing_key FROM workspace;
+INSERT INTO workspace_secret (workspace_id, name, value) VALUES (2, 'oci-registry-ghcr-io', 'gJmHX9Oy+wxb0tbRiQ/4wMdWXUPx1MXGaOyn6T0+oAKaoBDNJt5eeZACdzT/kbdWPy+hmx+qyfKArXAxX6WvcRAmGYoD/0rwGa4w6Lx8+nods3Panja1nXoRqk7R7LMlS6TaE8NVgZKr2akANV8Cgq8Id7QZQkEUWLOCei09feqeNHh8Tw==');
 INSERT INTO image (image_id, clip_version) VALUES ('3f2a9c1e', 2);`)
 	runStoreScripts(t, "testdata/database", map[string]string{
 		"STORE": cluster.Database(t), "BETA9": fmt.Sprint("beta9+", address), "NEITHER": fmt.Sprint("beta9+", cluster.Database(t)),

@@ -106,13 +106,16 @@ func (s *Store) choose(ctx context.Context, image secrets.Image, r helpers.Regis
 		if !ours(f.place.Name) {
 			// An older release's secret is bound to what it says itself.
 			m, err := s.material(ctx, f.row)
-			if errors.Is(err, secrets.ErrSealed) && strings.HasPrefix(f.place.Name, OldPrefix) && f.place.Name != oldName(r) {
-				continue // whatever it is for, it is for another registry
-			}
-			if err != nil {
+			switch {
+			case err == nil:
+				c.Place.Registry, c.Place.Scope = m.Registry().Identity(), m.Scope()
+			case !errors.Is(err, secrets.ErrSealed):
 				return row{}, err
+			case strings.HasPrefix(f.place.Name, OldPrefix) && f.place.Name != oldName(r):
+				continue // whatever it is for, it is for another registry
+			default:
+				c.Place.Registry = r.Identity() // nobody knows better: where there is no other, it is the one, and does not open
 			}
-			c.Place.Registry, c.Place.Scope = m.Registry().Identity(), m.Scope()
 		}
 		switch {
 		case f.repository != nil:
@@ -127,11 +130,6 @@ func (s *Store) choose(ctx context.Context, image secrets.Image, r helpers.Regis
 	}
 	chosen, err := image.Choose(r, candidates)
 	return byName[chosen.Name], err
-}
-
-// oldName is what older releases called the secret of a registry.
-func oldName(r helpers.Registry) string {
-	return OldPrefix + strings.NewReplacer(".", "-", ":", "-", "/", "-").Replace(r.Identity())
 }
 
 // fromValues makes the secret of an image whose column names one secret per environment variable: by the rules of an

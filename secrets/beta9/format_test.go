@@ -228,6 +228,50 @@ func TestOldNamesCountForTheirRegistryOnly(t *testing.T) {
 	}
 }
 
+func TestOldSecretServesWhatIsAttached(t *testing.T) {
+	t.Parallel()
+	address, s := start(t)
+	ctx := t.Context()
+	const old, note = "oci-registry-ghcr-io", `SELECT credential_secret_name FROM image`
+	fill(t, address, old, knownAnswer)
+	fill(t, address, "oci-registry-a-b-io", beta9Seals(t, `{"version":1,"registry":"a.b.io","type":"generic","credentials":{"USERNAME":"u","PASSWORD":"p"}}`))
+	execute(t, address, `UPDATE image SET credential_secret_name = $1`, old)
+	hub, err := secrets.FromEnvironment(workspace, "docker.io", func(string) string { return "not-a-token" })
+	if err != nil {
+		t.Fatal(err)
+	}
+	attach(t, s, []secrets.Secret{hub}, "a-b.io/x", "ghcr.io/acme/app", "docker.io/acme/base")
+	for asked, want := range map[string]string{"ghcr.io/acme/app": old, "docker.io/acme/base": hub.Name, "ghcr.io/other": "", "a-b.io/x": ""} {
+		got, err := s.Find(ctx, workspace, image, registry(t, asked))
+		if got.Name != want || (want == "") != helpers.IsNotFound(err) {
+			t.Errorf("%s: %q, %v, want %q", asked, got.Name, err, want)
+		}
+	}
+	if got := ask[string](t, address, note); got != old {
+		t.Errorf("the image names %q, want %q", got, old)
+	}
+	// A secret of this project's goes before it, whatever it says; without one, what does not open is no "none".
+	next := github(t, "ours", "")
+	attach(t, s, []secrets.Secret{next}, "ghcr.io/acme/app")
+	for _, value := range []string{knownAnswer, beta9Seals(t, `{"registry":"ghcr.io","type":"ghcr","scope":"acme","credentials":{"GITHUB_TOKEN":"t"}}`), "broken"} {
+		save(t, address, workspace, old, []byte(value))
+		if got, err := s.Find(ctx, workspace, image, registry(t, "ghcr.io/acme/app")); err != nil || got.Name != next.Name {
+			t.Errorf("beside the new one: %q, %v", got.Name, err)
+		}
+	}
+	if err := s.Delete(ctx, workspace, next.Name, 1); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.Find(ctx, workspace, image, registry(t, "ghcr.io/acme/app")); !errors.Is(err, secrets.ErrSealed) || !strings.Contains(err.Error(), old) {
+		t.Errorf("broken, and the only one: %q, %v", got.Name, err)
+	}
+	execute(t, address, `UPDATE image SET credential_secret_name = s.name, credential_secret_id = s.external_id FROM workspace_secret s WHERE s.name = $1`, old)
+	attach(t, s, nil, "ghcr.io/acme/app")
+	if got := ask[string](t, address, note); got != old {
+		t.Errorf("the image names %q, want %q, which workers may be able to read", got, old)
+	}
+}
+
 func TestArrayOfVariables(t *testing.T) {
 	t.Parallel()
 	address, s := start(t, `ALTER TABLE image ADD COLUMN credential_secret_names text[]`)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/beam-cloud/docker-credential-beta9/helpers"
 	"github.com/beam-cloud/docker-credential-beta9/secrets"
 	"github.com/beam-cloud/docker-credential-beta9/secrets/internal/pg"
 )
@@ -58,7 +59,7 @@ func (s *Store) attach(ctx context.Context, tx pgx.Tx, image secrets.Image, with
 	for _, ref := range image.References {
 		_, err := tx.Exec(ctx, `INSERT INTO cred_beta9_image (workspace_id, image_id, reference, registry, repository, name)
 SELECT $1, $2, $3, $4, $5, unnest($6::text[]) ON CONFLICT DO NOTHING`,
-			id, image.ID, ref.String(), ref.Registry().Identity(), ref.Repository(), secrets.Names(ref.Registry()))
+			id, image.ID, ref.String(), ref.Registry().Identity(), ref.Repository(), Names(ref.Registry()))
 		if err != nil {
 			return err
 		}
@@ -67,26 +68,56 @@ SELECT $1, $2, $3, $4, $5, unnest($6::text[]) ON CONFLICT DO NOTHING`,
 }
 
 // note notes the first secret that the image needs where workers look for it. An image belongs to no workspace: when
-// this workspace has no secret for it, the note of another one stays. Its own goes. A secret
-// that was removed and stored again has another id than its note, which is then known by serving nobody else.
+// this workspace has no secret for it, the note of another one stays. Its own goes; a secret that was removed and stored
+// again has another id than its note, which is then known by serving nobody else. The note of an older release's secret
+// for one of the registries stays too: workers read values there that this package does not.
 func (s *Store) note(ctx context.Context, tx pgx.Tx, workspace int, image secrets.Image) error {
 	if !s.single {
 		return nil
 	}
+	old := []string{}
 	for _, ref := range image.References {
-		done, err := tx.Exec(ctx, `UPDATE image SET credential_secret_name = first.name, credential_secret_id = first.external_id::text, updated_at = now()
-FROM (SELECT s.name, s.external_id FROM workspace_secret s
-	WHERE s.workspace_id = $1 AND s.name = ANY ($3::text[]) ORDER BY array_position($3::text[], s.name) LIMIT 1) first
-WHERE image_id = $2`, workspace, image.ID, secrets.Names(ref.Registry()))
-		if err != nil || done.RowsAffected() > 0 {
+		old = append(old, oldName(ref.Registry()))
+		name, id, err := s.first(ctx, tx, image.Workspace, ref)
+		if err != nil {
+			return err
+		}
+		if name != "" {
+			_, err := tx.Exec(ctx, `UPDATE image SET credential_secret_name = $1, credential_secret_id = $2, updated_at = now()
+WHERE image_id = $3`, name, id, image.ID)
 			return err
 		}
 	}
 	_, err := tx.Exec(ctx, `UPDATE image i SET credential_secret_name = NULL, credential_secret_id = NULL, updated_at = now()
 WHERE image_id = $2 AND (credential_secret_id IN (SELECT external_id::text FROM workspace_secret WHERE workspace_id = $1)
 	OR credential_secret_name LIKE 'oci-creds-%' AND NOT EXISTS (SELECT 1 FROM cred_beta9_image a
-		WHERE a.image_id = i.image_id AND a.name = i.credential_secret_name AND a.workspace_id <> $1))`, workspace, image.ID)
+		WHERE a.image_id = i.image_id AND a.name = i.credential_secret_name AND a.workspace_id <> $1))
+	AND credential_secret_name <> ALL ($3::text[])`, workspace, image.ID, old)
 	return err
+}
+
+// first returns the name and the id of the first secret that serves the reference, or none.
+func (s *Store) first(ctx context.Context, tx pgx.Tx, workspace string, ref helpers.Reference) (name, id string, err error) {
+	found, err := tx.Query(ctx, `SELECT s.external_id::text, `+columns+` FROM `+tables+`
+WHERE w.external_id = $1 AND s.name = ANY ($2::text[]) ORDER BY array_position($2::text[], s.name)`, workspace, Names(ref.Registry()))
+	if err != nil {
+		return "", "", err
+	}
+	defer found.Close()
+	for found.Next() {
+		r := row{place: secrets.Place{Workspace: workspace}}
+		if err := found.Scan(append([]any{&id}, r.targets()...)...); err != nil {
+			return "", "", err
+		}
+		if ours(r.place.Name) {
+			return r.place.Name, id, nil
+		}
+		// An older release's secret may be of another registry whose name is the same; workers do not look.
+		if m, err := s.material(ctx, r); err == nil && m.Bound(m.Type(), ref.Registry()) == nil {
+			return r.place.Name, id, nil
+		}
+	}
+	return "", "", found.Err()
 }
 
 // Image returns the references of an image; see [secrets.Images].

@@ -18,6 +18,22 @@ import (
 // slashes turned into hyphens, so that several hosts share a name.
 const OldPrefix = "oci-registry-"
 
+// oldName is what older releases called the secret of a registry.
+func oldName(r helpers.Registry) string {
+	return OldPrefix + strings.NewReplacer(".", "-", ":", "-", "/", "-").Replace(r.Identity())
+}
+
+// Names returns the names of the secrets that can serve a repository of the registry, which is the registry's scope:
+// those of [secrets.Names], and as the last the one that older releases gave to the secret of the registry. Whether that
+// one is bound to this registry is seen in the secret.
+func Names(r helpers.Registry) []string {
+	names := secrets.Names(r)
+	if old := oldName(r); secrets.CheckName("name", old) == nil { // one of a longer host's did not fit into their column
+		names = append(names, old)
+	}
+	return names
+}
+
 // row is a secret as it lies in the tables.
 type row struct {
 	signingKey       string        // empty when the workspace has none

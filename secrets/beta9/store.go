@@ -6,7 +6,7 @@
 // [secrets.Keyring], over workspace, name, registry, scope, version and value. A row with a name of this project's needs
 // its MAC: whoever can write to the database, and so read the workspace's key, cannot make such a row. Secrets that
 // older releases stored, under oci-registry-<host>, have none; they count only for the registry that they name
-// themselves.
+// themselves, and where no other secret serves it.
 //
 // An image's first secret is also noted where workers look for it, in image.credential_secret_name and
 // credential_secret_id. Where the table has the array credential_secret_names instead, each of whose secrets holds the
