@@ -78,7 +78,10 @@ func (s *Store) Find(ctx context.Context, workspace, id string, r helpers.Regist
 func (s *Store) candidates(ctx context.Context, workspace, id string, r helpers.Registry) ([]found, error) {
 	all, err := s.query(ctx, workspace, attachedStatement, workspace, id, r.Identity())
 	if err == nil && len(all) == 0 {
-		all, err = s.query(ctx, workspace, s.named, workspace, id)
+		err = s.withColumns(ctx, func(c imageColumns) error {
+			all, err = s.query(ctx, workspace, c.named, workspace, id)
+			return err
+		})
 	}
 	return all, err
 }

@@ -28,10 +28,16 @@ func (s *Store) Attach(ctx context.Context, image secrets.Image, with ...secrets
 			return err
 		}
 	}
-	return s.transaction(ctx, image, func(tx pgx.Tx) error { return s.attach(ctx, tx, image, with) })
+	err = s.withColumns(ctx, func(c imageColumns) error {
+		return s.transaction(ctx, image, func(tx pgx.Tx) error { return s.attach(ctx, tx, c, image, with) })
+	})
+	if err != nil {
+		return unavailable(image, err)
+	}
+	return nil
 }
 
-func (s *Store) attach(ctx context.Context, tx pgx.Tx, image secrets.Image, with []secrets.Secret) error {
+func (s *Store) attach(ctx context.Context, tx pgx.Tx, c imageColumns, image secrets.Image, with []secrets.Secret) error {
 	with, err := image.Order(with)
 	if err != nil {
 		return err
@@ -64,6 +70,9 @@ SELECT $1, $2, $3, $4, $5, unnest($6::text[]) ON CONFLICT DO NOTHING`,
 			return err
 		}
 	}
+	if !c.single {
+		return nil
+	}
 	return s.note(ctx, tx, id, image)
 }
 
@@ -72,9 +81,6 @@ SELECT $1, $2, $3, $4, $5, unnest($6::text[]) ON CONFLICT DO NOTHING`,
 // again has another id than its note, which is then known by serving nobody else. The note of an older release's secret
 // for one of the registries stays too: workers read values there that this package does not.
 func (s *Store) note(ctx context.Context, tx pgx.Tx, workspace int, image secrets.Image) error {
-	if !s.single {
-		return nil
-	}
 	old := []string{}
 	for _, ref := range image.References {
 		old = append(old, oldName(ref.Registry()))

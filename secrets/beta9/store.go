@@ -51,10 +51,9 @@ const migrating = 0x62657461_39637264
 type Store struct {
 	pool    *pgxpool.Pool
 	keyring *secrets.Keyring
-	// columns of the image table.
-	single, array bool
-	named         string // a statement of Find, for these columns
-	memory        memory.Memory
+	memory  memory.Memory
+	// columns are those of the image table, as they were when they were last looked at.
+	columns atomic.Pointer[imageColumns]
 	// key is the id of the key to write MACs with, as it was when the database was last asked.
 	key atomic.Pointer[string]
 }
@@ -92,16 +91,40 @@ func Open(ctx context.Context, dsn string, k *secrets.Keyring) (*Store, error) {
 		pool.Close()
 		return nil, unavailable(whole{}, err)
 	}
-	s.named = namedStatement(s.single, s.array)
 	return s, nil
 }
 
-// look finds out which columns this release of Beta9 has for the secrets of an image.
+// imageColumns are the columns that a release of Beta9 has for the secrets of an image: the older two, the array, or both.
+type imageColumns struct {
+	single, array bool
+	named         string // a statement of Find, for these columns
+}
+
+// look finds out which columns there are.
 func (s *Store) look(ctx context.Context) error {
-	return s.pool.QueryRow(ctx, `SELECT
+	var c imageColumns
+	err := s.pool.QueryRow(ctx, `SELECT
 	count(*) FILTER (WHERE attname IN ('credential_secret_name', 'credential_secret_id')) = 2,
 	count(*) FILTER (WHERE attname = 'credential_secret_names') = 1
-FROM pg_attribute WHERE attrelid = 'image'::regclass AND NOT attisdropped`).Scan(&s.single, &s.array)
+FROM pg_attribute WHERE attrelid = 'image'::regclass AND NOT attisdropped`).Scan(&c.single, &c.array)
+	if err == nil {
+		c.named = namedStatement(c.single, c.array)
+		s.columns.Store(&c)
+	}
+	return err
+}
+
+// withColumns does what needs the columns of the image table. When one is no longer there, Beta9 was replaced by
+// another release: then it looks again, and does it again.
+func (s *Store) withColumns(ctx context.Context, do func(imageColumns) error) error {
+	err := do(*s.columns.Load())
+	if failed, ok := errors.AsType[*pgconn.PgError](err); !ok || failed.Code != "42703" { // undefined_column
+		return err
+	}
+	if err := s.look(ctx); err != nil {
+		return err
+	}
+	return do(*s.columns.Load())
 }
 
 // Close closes the connections.

@@ -3,6 +3,7 @@ package beta9_test
 import (
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
@@ -122,6 +123,41 @@ func TestNotesAreNotForOthers(t *testing.T) {
 	attach(t, s, nil)
 	if got := ask[string](t, address, note); got != "-" {
 		t.Errorf("the image still names %q, which serves nobody", got)
+	}
+}
+
+// TestColumnsAreReplaced has another release of Beta9 take over while stores are open.
+func TestColumnsAreReplaced(t *testing.T) {
+	t.Parallel()
+	address, s := start(t)
+	finding := reopen(t, address)
+	ctx := t.Context()
+	find := func() (secrets.Secret, error) { return finding.Find(ctx, workspace, image, registry(t, "ghcr.io/a/b")) }
+	fill(t, address, "GITHUB_TOKEN", beta9Seals(t, "t"))
+	if _, err := find(); !helpers.IsNotFound(err) {
+		t.Fatal(err)
+	}
+	attach(t, s, nil, "quay.io/a/b")
+	attach(t, s, nil)
+	execute(t, address, `ALTER TABLE image DROP COLUMN credential_secret_name, DROP COLUMN credential_secret_id, ADD COLUMN credential_secret_names text[]`)
+	execute(t, address, `UPDATE image SET credential_secret_names = '{GITHUB_TOKEN}'`)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			if got, err := find(); err != nil || got.Material.Value("GITHUB_TOKEN") != "t" {
+				t.Errorf("%v, %v", got.Material.Keys(), err)
+			}
+		})
+	}
+	wg.Wait()
+	attach(t, s, []secrets.Secret{github(t, "x", "")}, "ghcr.io/a/b")
+	if got, err := find(); err != nil || got.Material.Value("GITHUB_TOKEN") != "x" {
+		t.Errorf("attached: %v, %v", got.Material.Keys(), err)
+	}
+	execute(t, address, `ALTER TABLE image DROP COLUMN credential_secret_names`)
+	attach(t, s, nil)
+	if _, err := find(); !errors.Is(err, secrets.ErrUnavailable) {
+		t.Errorf("without any of the columns: %v", err)
 	}
 }
 
