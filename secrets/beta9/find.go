@@ -20,8 +20,10 @@ FROM workspace w JOIN cred_beta9_image a ON a.workspace_id = w.id
 WHERE w.external_id = $1 AND a.image_id = $2 AND a.registry = $3`
 
 // namedStatement reads the secrets that the image's own columns name: the older two, the array, or both. They count for
-// a workspace that attached no reference to the image. A name of this project's does not count: it is there because some
-// workspace attached the image, it is the same in every workspace, and the one that attached has rows that say so.
+// a workspace that attached no reference to the image; what the array names, which stays as it was, counts as well for a
+// reference that was attached, where no secret of the references serves it. A name of this project's does not count: it
+// is there because some workspace attached the image, it is the same in every workspace, and the one that attached has
+// rows that say so.
 func namedStatement(single, array bool) string {
 	names, raw := `ARRAY[i.credential_secret_name::text]`, `false`
 	if array {
@@ -34,7 +36,9 @@ func namedStatement(single, array bool) string {
 FROM image i CROSS JOIN workspace w JOIN workspace_secret s ON s.workspace_id = w.id AND s.name = ANY (` + names + `)
 	LEFT JOIN cred_beta9_secret c ON c.workspace_id = w.id AND c.name = s.name AND c.mac IS NOT NULL
 WHERE w.external_id = $1 AND i.image_id = $2 AND s.name NOT LIKE 'oci-creds-%'
-	AND NOT EXISTS (SELECT 1 FROM cred_beta9_image a WHERE a.workspace_id = w.id AND a.image_id = i.image_id)`
+	AND (NOT EXISTS (SELECT 1 FROM cred_beta9_image a WHERE a.workspace_id = w.id AND a.image_id = i.image_id)
+		OR ` + raw + ` AND EXISTS (SELECT 1 FROM cred_beta9_image a WHERE a.workspace_id = w.id AND a.image_id = i.image_id
+			AND a.registry = $3 AND ($4 IN ('', a.repository) OR starts_with(a.repository, $4 || '/'))))`
 }
 
 // found is a secret that could serve an image.
@@ -55,11 +59,24 @@ func (s *Store) Find(ctx context.Context, workspace, id string, r helpers.Regist
 		return secrets.Secret{}, err
 	}
 	var all []found
-	again := func() (row, error) {
-		if all, err = s.candidates(ctx, workspace, id, r); err != nil {
-			return row{}, unavailable(image, err)
+	read := func(statement string, args ...any) (chosen row, err error) {
+		if all, err = s.query(ctx, workspace, statement, append([]any{workspace, id}, args...)...); err != nil {
+			return row{}, err
 		}
 		return s.choose(ctx, image, r, all)
+	}
+	again := func() (row, error) {
+		chosen, err := read(attachedStatement, r.Identity())
+		if helpers.IsNotFound(err) {
+			err = s.withColumns(ctx, func(c imageColumns) error {
+				chosen, err = read(c.named, r.Identity(), string(r.Scope()))
+				return err
+			})
+		}
+		if err != nil {
+			return row{}, unavailable(image, err)
+		}
+		return chosen, nil
 	}
 	chosen, err := again()
 	if helpers.IsNotFound(err) {
@@ -73,17 +90,6 @@ func (s *Store) Find(ctx context.Context, workspace, id string, r helpers.Regist
 	found, err := s.open(ctx, chosen, again)
 	found.Workspace = image.Workspace
 	return found, err
-}
-
-func (s *Store) candidates(ctx context.Context, workspace, id string, r helpers.Registry) ([]found, error) {
-	all, err := s.query(ctx, workspace, attachedStatement, workspace, id, r.Identity())
-	if err == nil && len(all) == 0 {
-		err = s.withColumns(ctx, func(c imageColumns) error {
-			all, err = s.query(ctx, workspace, c.named, workspace, id)
-			return err
-		})
-	}
-	return all, err
 }
 
 func (s *Store) query(ctx context.Context, workspace, statement string, args ...any) ([]found, error) {

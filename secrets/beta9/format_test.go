@@ -313,6 +313,17 @@ func TestArrayOfVariables(t *testing.T) {
 	if _, err := s.Find(t.Context(), workspace, image, registry(t, "quay.io")); !helpers.IsNotFound(err) {
 		t.Errorf("a registry that was not attached: %v", err)
 	}
+	// Where nothing attached serves a reference that is, the array still does.
+	attach(t, s, []secrets.Secret{github(t, "scoped", "scope")}, "ghcr.io/a/b", "ghcr.io/scope/x", "quay.io/c/d")
+	if err := s.Delete(t.Context(), workspace, github(t, "ours", "").Name, 1); err != nil {
+		t.Fatal(err)
+	}
+	for asked, want := range map[string]string{"ghcr.io/a/b": "t", "ghcr.io/a": "t", "ghcr.io/scope/x": "scoped", "quay.io": "p", "quay.io/c/d": "p", "ghcr.io/a/bc": "", "gcr.io/a/b": ""} {
+		got, err := s.Find(t.Context(), workspace, image, registry(t, asked))
+		if value := got.Material.Value("GITHUB_TOKEN") + got.Material.Value("REGISTRY_PASSWORD"); value != want || (want == "") != helpers.IsNotFound(err) {
+			t.Errorf("%s: %q, %v, want %q", asked, value, err, want)
+		}
+	}
 	if n := ask[int](t, address, `SELECT cardinality(credential_secret_names) FROM image`); n != 7 {
 		t.Errorf("the array has %d names", n)
 	}
