@@ -150,7 +150,7 @@ func (s *Store) fromValues(workspace string, r helpers.Registry, all []found) (s
 		if !f.raw {
 			continue
 		}
-		key, err := workspaceKey(f.signingKey)
+		key, err := f.key()
 		if err != nil {
 			return secrets.Secret{}, err
 		}
