@@ -65,9 +65,11 @@ type Candidate struct {
 // secret used in its stead, or none, where opening this one fails.
 func (c Candidate) bound(r helpers.Registry) (Place, bool) {
 	p := c.Place
-	if !p.named() {
-		return p, p.Registry == r.Identity() && p.Scope.Covers(c.Repository)
+	fits := p.Registry == r.Identity() && p.Scope.Covers(c.Repository)
+	if !p.named() || fits && Name(r, p.Scope) == p.Name {
+		return p, fits
 	}
+	// It was changed, or is for something else.
 	for scope := range scopes(c.Repository) {
 		if Name(r, scope) == p.Name {
 			p.Registry, p.Scope = r.Identity(), scope
