@@ -89,7 +89,7 @@ func newImageShowCommand(a *app, flag *storeFlag) *cobra.Command {
 		Example: "  beta9-credentials image show --workspace w1 3f2a9c1e",
 		Args:    exactly(1, "one image"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.inWorkspace(cmd, *flag, workspace, func(ctx context.Context, s workspaceStore) error {
+			return a.inWorkspace(cmd, flag.mustBeThere(), workspace, func(ctx context.Context, s workspaceStore) error {
 				image, err := s.Image(ctx, workspace, args[0])
 				if helpers.IsNotFound(err) {
 					return withHint(&exitError{exitNone, fmt.Errorf("the image %s of workspace %s has no references attached", args[0], workspace)},
@@ -124,7 +124,7 @@ func newImageDetachCommand(a *app, flag *storeFlag) *cobra.Command {
 		Example: "  beta9-credentials image detach --workspace w1 3f2a9c1e",
 		Args:    exactly(1, "one image"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.inWorkspace(cmd, *flag, workspace, func(ctx context.Context, s workspaceStore) error {
+			return a.inWorkspace(cmd, flag.mustBeThere(), workspace, func(ctx context.Context, s workspaceStore) error {
 				if err := s.Attach(ctx, secrets.Image{Workspace: workspace, ID: args[0]}); err != nil {
 					return err
 				}

@@ -101,7 +101,7 @@ does not open, no key is taken out.`,
 const rotatePatience = 6
 
 func (a *app) rotate(ctx context.Context, flag storeFlag, keep bool) error {
-	s, err := a.open(ctx, flag)
+	s, err := a.open(ctx, flag.mustBeThere())
 	if err != nil {
 		return err
 	}
@@ -198,7 +198,7 @@ themselves are never shown.`,
 }
 
 func (a *app) listKeys(ctx context.Context, flag storeFlag) error {
-	s, err := a.open(ctx, flag)
+	s, err := a.open(ctx, flag.mustBeThere())
 	if err != nil {
 		return err
 	}

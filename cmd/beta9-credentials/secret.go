@@ -251,7 +251,7 @@ func newSecretRemoveCommand(a *app, flag *storeFlag) *cobra.Command {
 		Example: "  beta9-credentials secret rm --workspace w1 ghcr.io/acme",
 		Args:    exactly(1, "one registry, with its scope, or the name of a secret"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.inWorkspace(cmd, *flag, workspace, func(ctx context.Context, s workspaceStore) error {
+			return a.inWorkspace(cmd, flag.mustBeThere(), workspace, func(ctx context.Context, s workspaceStore) error {
 				found, err := a.find(ctx, s, workspace, args[0])
 				if err != nil && !errors.Is(err, secrets.ErrSealed) {
 					return err

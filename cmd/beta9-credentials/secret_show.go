@@ -54,7 +54,7 @@ func newSecretListCommand(a *app, flag *storeFlag) *cobra.Command {
 		Example: "  beta9-credentials secret list --workspace w1",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.inWorkspace(cmd, *flag, workspace, func(ctx context.Context, s workspaceStore) error {
+			return a.inWorkspace(cmd, flag.mustBeThere(), workspace, func(ctx context.Context, s workspaceStore) error {
 				list, broken := s.List(ctx, workspace)
 				if broken != nil && !errors.Is(broken, secrets.ErrSealed) {
 					return broken
@@ -94,7 +94,7 @@ func newSecretShowCommand(a *app, flag *storeFlag) *cobra.Command {
 		Example: "  beta9-credentials secret show --workspace w1 ghcr.io/acme",
 		Args:    exactly(1, "one registry, with its scope, or the name of a secret"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.inWorkspace(cmd, *flag, workspace, func(ctx context.Context, s workspaceStore) error {
+			return a.inWorkspace(cmd, flag.mustBeThere(), workspace, func(ctx context.Context, s workspaceStore) error {
 				found, err := a.find(ctx, s, workspace, args[0])
 				if err != nil {
 					return err

@@ -56,7 +56,17 @@ type workspaceStore interface {
 }
 
 // A storeFlag says which store a command is about.
-type storeFlag struct{ store, keys string }
+type storeFlag struct {
+	store, keys string
+	// there says that the command does not make a store in a file that is not there.
+	there bool
+}
+
+// mustBeThere returns the flag for a command that only reads or removes: a mistyped path is not a new store without secrets.
+func (f storeFlag) mustBeThere() storeFlag {
+	f.there = true
+	return f
+}
 
 func (f *storeFlag) add(cmd *cobra.Command) {
 	cmd.PersistentFlags().StringVar(&f.store, "store", "", "where the secrets are (default: $"+storeVariable+", or a file in the data folder)")
@@ -171,7 +181,8 @@ func shut(ctx context.Context, s workspaceStore) {
 	}
 }
 
-// open opens the store. The keyring and the file of an embedded store are made when neither is there.
+// open opens the store. The keyring and the file of an embedded store are made when neither is there, unless the store must
+// be there.
 func (a *app) open(ctx context.Context, f storeFlag) (s workspaceStore, err error) {
 	err = a.within(ctx, func(ctx context.Context) error {
 		s, err = a.openNow(ctx, f)
@@ -190,7 +201,7 @@ func (a *app) openNow(ctx context.Context, f storeFlag) (workspaceStore, error) 
 		return nil, err
 	}
 	if at.kind == "sqlite" {
-		if err := a.prepare(ctx, at, k); err != nil {
+		if err := a.prepare(ctx, f, at, k); err != nil {
 			return nil, err
 		}
 	}
@@ -217,7 +228,13 @@ func opened[S workspaceStore](s S, err error) (workspaceStore, error) {
 
 // prepare makes what an embedded store needs: its folder when that is this command's own, and a first key when there is
 // no store yet that another key could belong to.
-func (a *app) prepare(ctx context.Context, at storeAddress, k keyringPlace) error {
+func (a *app) prepare(ctx context.Context, f storeFlag, at storeAddress, k keyringPlace) error {
+	if _, err := os.Lstat(at.at); f.there && errors.Is(err, fs.ErrNotExist) {
+		return &helpers.Failure{
+			Reason: helpers.StoreFailed, Cause: err, Text: "there is no store in " + at.at,
+			Hint: "see that --store or " + storeVariable + " names the right file; the first secret put, image attach or migrate makes a new store",
+		}
+	}
 	if at.own {
 		d, err := file.Make(filepath.Dir(at.at))
 		if err != nil {
