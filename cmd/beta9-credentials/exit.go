@@ -13,7 +13,8 @@ const (
 	exitOK     = 0
 	exitFailed = 1
 	exitUsage  = 2
-	// exitNone says that there is no credential for a registry that was asked for.
+	// exitNone says that what was asked for is not there: the credential of a registry, a login, a secret, an image or its
+	// workspace.
 	exitNone = 3
 )
 
@@ -21,7 +22,8 @@ const exitCodes = `Exit codes:
   0  done
   1  failed; stderr says what and what to do
   2  the command line is wrong
-  3  there is no credential for a registry that was asked for`
+  3  what was asked for is not there: a credential for a registry, a login,
+     a secret, an image or its workspace`
 
 // An exitError ends the command with a code, and with nothing printed when err is nil.
 type exitError struct {

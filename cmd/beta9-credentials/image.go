@@ -92,8 +92,7 @@ func newImageShowCommand(a *app, flag *storeFlag) *cobra.Command {
 			return a.inWorkspace(cmd, flag.mustBeThere(), workspace, func(ctx context.Context, s workspaceStore) error {
 				image, err := s.Image(ctx, workspace, args[0])
 				if helpers.IsNotFound(err) {
-					return withHint(&exitError{exitNone, fmt.Errorf("the image %s of workspace %s has no references attached", args[0], workspace)},
-						"attach them with beta9-credentials image attach; an image that is public needs none")
+					return nothingAttached(workspace, args[0])
 				}
 				if err != nil {
 					return err
@@ -115,6 +114,11 @@ func newImageShowCommand(a *app, flag *storeFlag) *cobra.Command {
 	return cmd
 }
 
+func nothingAttached(workspace, image string) error {
+	return withHint(&exitError{exitNone, fmt.Errorf("the image %s of workspace %s has no references attached", image, workspace)},
+		"see that the workspace and the image are named rightly: image attach attaches references, and an image that is public needs none")
+}
+
 func newImageDetachCommand(a *app, flag *storeFlag) *cobra.Command {
 	var workspace string
 	cmd := &cobra.Command{
@@ -125,8 +129,16 @@ func newImageDetachCommand(a *app, flag *storeFlag) *cobra.Command {
 		Args:    exactly(1, "one image"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.inWorkspace(cmd, flag.mustBeThere(), workspace, func(ctx context.Context, s workspaceStore) error {
+				_, seen := s.Image(ctx, workspace, args[0])
+				if seen != nil && !helpers.IsNotFound(seen) {
+					return seen
+				}
+				// In Beta9's tables an image may have a secret noted without references: that goes in any case.
 				if err := s.Attach(ctx, secrets.Image{Workspace: workspace, ID: args[0]}); err != nil {
 					return err
+				}
+				if seen != nil {
+					return nothingAttached(workspace, args[0])
 				}
 				fmt.Fprintf(a.stdout, "Detached the image %s.\n", args[0])
 				return nil

@@ -139,7 +139,8 @@ func newLogoutCommand(a *app) *cobra.Command {
 		Short: "Remove the stored login of a registry",
 		Long: `logout removes what login or docker login stored for a registry, and the token that
 was cached for it. It does not touch environment variables or the identity of the
-machine, from which a credential may still come.`,
+machine, from which a credential may still come. Where there is no login and no token
+can be cached, the exit code is 3.`,
 		Example: "  beta9-credentials logout ghcr.io",
 		Args:    exactly(1, "one registry"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -147,10 +148,19 @@ machine, from which a credential may still come.`,
 			if err != nil {
 				return err
 			}
+			_, kept := store.Open(folders.New(a.getenv)).Get(cmd.Context(), t.Name, r)
 			if _, err := a.call(cmd.Context(), t, helpers.VerbErase, []byte(r.ServerURL())); err != nil {
 				return err
 			}
-			fmt.Fprintf(a.stdout, "Removed the login for %s.\n", r.Identity())
+			switch {
+			case !helpers.IsNotFound(kept): // one that cannot be opened is removed as well
+				fmt.Fprintf(a.stdout, "Removed the login for %s.\n", r.Identity())
+			case t.Computed:
+				fmt.Fprintf(a.stdout, "There is no login for %s; tokens that were cached for it are removed.\n", r.Identity())
+			default:
+				return withHint(&exitError{exitNone, fmt.Errorf("there is no login for %s", r.Identity())},
+					"see which there are: beta9-credentials status")
+			}
 			return nil
 		},
 	}

@@ -58,7 +58,7 @@ func (a *app) workspace(ctx context.Context, cmd *cobra.Command, flag storeFlag,
 	defer shut(ctx, s)
 	err = do(ctx, s)
 	if helpers.IsNotFound(err) {
-		err = withHint(err, "see that the workspace and the image are named rightly: Beta9 makes them, and this command does not")
+		err = withHint(&exitError{exitNone, err}, "see that the workspace and the image are named rightly: Beta9 makes them, and this command does not")
 	}
 	return err
 }
