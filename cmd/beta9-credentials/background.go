@@ -44,15 +44,15 @@ func (m *mount) detach(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	interrupted := context.AfterFunc(ctx, func() { _ = cmd.Process.Signal(syscall.SIGTERM) })
+	unheard := context.AfterFunc(ctx, func() { _ = cmd.Process.Signal(syscall.SIGTERM) })
 	n, _ := r.Read(make([]byte, 1)) // ends when it is said, or when nobody is left to say it
-	if interrupted() && n == 1 {
+	if unheard() && n == 1 {
 		fmt.Fprintf(m.app.stdout, "Mounted %s on %s in the background (process %d).\n", m.reference, m.dir, cmd.Process.Pid)
 		return cmd.Process.Release()
 	}
 	err = cmd.Wait()
 	if ctx.Err() != nil {
-		return helpers.Fail(helpers.Canceled, "the command was interrupted", "")
+		return interrupted("")
 	}
 	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() > 0 {
 		return &exitError{code: exit.ExitCode()} // it has said why

@@ -45,6 +45,14 @@ func usageError(format string, args ...any) error {
 	return &exitError{exitUsage, fmt.Errorf(format, args...)}
 }
 
+// errInterrupted is the cause of the error of a command that was interrupted.
+var errInterrupted = errors.New("interrupted")
+
+// interrupted is the error of a command that was interrupted, whatever failed because of that.
+func interrupted(hint string) error {
+	return &helpers.Failure{Reason: helpers.Canceled, Text: "the command was interrupted", Hint: hint, Cause: errInterrupted}
+}
+
 // report prints an error as one sentence and what to do about it as another, and returns the exit code.
 func report(c console, err error) int {
 	if o, ok := c.stdout.(*output); ok && o.lost != nil && err == nil {

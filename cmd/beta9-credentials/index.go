@@ -156,7 +156,7 @@ func finish(ref helpers.Reference, file string) (indexed, error) {
 func (q question) blame(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
-		return helpers.Fail(helpers.Canceled, "the command was interrupted", "")
+		return interrupted("")
 	case isAnswer(err):
 		_, err = q.read(err)
 		return err

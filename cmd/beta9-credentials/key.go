@@ -90,7 +90,13 @@ meanwhile. When it is interrupted, the next call goes on where it stopped. When 
 does not open, no key is taken out.`,
 		Example: "  beta9-credentials key rotate",
 		Args:    noArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return a.rotate(cmd.Context(), *flag, keep) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			err := a.rotate(cmd.Context(), *flag, keep)
+			if err != nil && cmd.Context().Err() != nil {
+				return interrupted("to go on where it stopped, run beta9-credentials key rotate again")
+			}
+			return err
+		},
 	}
 	cmd.Flags().BoolVar(&keep, "keep", false, "leave the other keys in the keyring")
 	return cmd

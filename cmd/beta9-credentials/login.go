@@ -129,7 +129,7 @@ func readPassword(ctx context.Context, fd int) ([]byte, error) {
 		return l.text, l.err
 	case <-ctx.Done():
 		_ = term.Restore(fd, before) // there is nothing to be done about it
-		return nil, helpers.Fail(helpers.Canceled, "the command was interrupted", "")
+		return nil, interrupted("")
 	}
 }
 

@@ -29,7 +29,13 @@ func run(ctx context.Context, args []string, c console) int {
 	root.SetIn(c.stdin)
 	root.SetOut(c.stdout)
 	root.SetErr(c.stderr)
-	return report(c, root.ExecuteContext(ctx))
+	err := root.ExecuteContext(ctx)
+	// What was asked for in vain tells of a database or a disk that is out of order, and nothing is. A mount ends by being
+	// interrupted: its error is about something else.
+	if err != nil && ctx.Err() != nil && !c.mounted.Load() && !errors.Is(err, errInterrupted) {
+		err = interrupted("")
+	}
+	return report(c, err)
 }
 
 func newRootCommand(a *app) *cobra.Command {

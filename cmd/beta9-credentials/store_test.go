@@ -1,11 +1,15 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -63,6 +67,38 @@ func TestCheck(t *testing.T) {
 	runStoreScripts(t, "testdata/check", map[string]string{
 		"BIN": bin, "BEARER": bearer.Name(), "BASIC": basic.Name(), "GONE": gone.Name(),
 	})
+}
+
+// TestInterrupted ends commands while they use a store: nothing is wrong with the store.
+func TestInterrupted(t *testing.T) {
+	t.Parallel()
+	environ := []string{"BETA9_CREDENTIAL_HOME=" + filepath.Join(t.TempDir(), "home"), "GITHUB_TOKEN=ghp_notASecret"}
+	again := "hint: to go on where it stopped, run beta9-credentials key rotate again\n"
+	for _, c := range []struct{ args, hint string }{
+		{"secret put --workspace w1 --registry ghcr.io --env GITHUB_TOKEN", ""},
+		{"secret list --workspace w1", ""},
+		{"image attach --workspace w1 3f2a9c1e ghcr.io/acme/app:1", ""},
+		{"key list", ""},
+		{"key rotate", again},
+	} {
+		args := strings.Fields(c.args)
+		if code, stderr := runWith(t.Context(), environ, args); code != exitOK {
+			t.Fatalf("%s: exit code %d, %s", c.args, code, stderr)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		code, stderr := runWith(ctx, environ, args)
+		if want := "error: canceled: the command was interrupted\n" + c.hint; code != exitFailed || stderr != want {
+			t.Errorf("%s: exit code %d, %q; want %q", c.args, code, stderr, want)
+		}
+	}
+}
+
+// runWith carries out a command line, and returns the exit code and what was written to stderr.
+func runWith(ctx context.Context, environ, args []string) (code int, stderr string) {
+	var said strings.Builder
+	code = run(ctx, args, console{strings.NewReader(""), io.Discard, &said, environ, new(atomic.Bool)})
+	return code, said.String()
 }
 
 // TestDatabases uses the stores in PostgreSQL: STORE, an empty database, and BETA9, one of Beta9's with an image and two

@@ -126,7 +126,7 @@ func judge(ctx context.Context, w worker, references []string) ([]verdict, error
 	wait.Wait()
 	end()
 	if ctx.Err() != nil {
-		return nil, helpers.Fail(helpers.Canceled, "the command was interrupted", "")
+		return nil, interrupted("")
 	}
 	return verdicts, nil
 }
