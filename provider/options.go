@@ -91,29 +91,31 @@ func (n Network) environ() []string {
 func (o Options) check() error {
 	switch {
 	case !filepath.IsAbs(o.Folder):
-		return badOption("the folder of the helpers is not an absolute path")
+		return badOption("the folder of the helpers is not an absolute path", "give Folder the absolute path of the folder where the helpers are installed")
 	case o.Policy != Isolated && o.Policy != Ambient:
-		return badOption("the policy is neither Isolated nor Ambient")
+		return badOption("the policy is neither Isolated nor Ambient", "leave Policy out, which is Isolated, or set it to Ambient")
 	case o.Policy == Isolated && o.Source == nil:
-		return badOption("the policy Isolated has no Source")
+		return badOption("the policy Isolated has no Source", "give Source the material of the tenant, or provider.Materials{} where For gives each tenant's")
 	case o.Policy == Isolated && len(o.Environ) > 0:
-		return badOption("the policy Isolated takes no Environ")
+		return badOption("the policy Isolated takes no Environ", "leave Environ out; Network leads the helpers through a network")
 	case o.Policy == Ambient && o.Source != nil:
-		return badOption("the policy Ambient takes no Source")
+		return badOption("the policy Ambient takes no Source", "leave Source out, or Policy, which is Isolated then")
 	case o.MapFile != "" && !filepath.IsAbs(o.MapFile):
-		return badOption("the map file is not an absolute path")
+		return badOption("the map file is not an absolute path", "give MapFile an absolute path, or leave it out")
 	case o.Deadline < 0, o.Concurrent < 0:
-		return badOption("the deadline or the number of concurrent helpers is negative")
+		return badOption("the deadline or the number of concurrent helpers is negative", "leave it out for the usual one")
 	}
 	for _, entry := range o.Network.environ() {
 		if strings.ContainsRune(entry, 0) {
-			return badOption("an entry of Network holds a zero byte")
+			return badOption("an entry of Network holds a zero byte", "see where its value comes from")
 		}
 	}
 	return nil
 }
 
-func badOption(what string) error { return helpers.Fail(helpers.BadRequest, "provider: "+what, "") }
+func badOption(what, hint string) error {
+	return helpers.Fail(helpers.BadRequest, "provider: "+what, hint)
+}
 
 // readMap reads the map file, if one is named.
 func readMap(path string) (*helpers.Map, error) {

@@ -362,6 +362,8 @@ func TestOptionsAreChecked(t *testing.T) {
 			t.Errorf("%s: accepted", name)
 		} else if _, ok := errors.AsType[*helpers.Failure](err); !ok {
 			t.Errorf("%s: %T", name, err)
+		} else if helpers.HintOf(err) == "" {
+			t.Errorf("%s: no hint about %v", name, err)
 		}
 	}
 	p := f.provider(Options{Source: some})

@@ -59,6 +59,9 @@ func Outage(t *testing.T, h Harness, table string, fill func(t testing.TB, addre
 		if !errors.Is(err, secrets.ErrUnavailable) || errors.Is(err, secrets.ErrNotFound) || helpers.ReasonOf(err) != helpers.Unavailable {
 			t.Errorf("%s without a server: %v", name, err)
 		}
+		if err != nil && helpers.HintOf(err) == "" {
+			t.Errorf("%s without a server: no hint about %v", name, err)
+		}
 	}
 	for range calls {
 		o := <-outcomes

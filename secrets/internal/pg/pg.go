@@ -3,8 +3,10 @@ package pg
 
 import (
 	"context"
+	"crypto/tls"
 	"database/sql"
 	"errors"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -25,15 +27,12 @@ func BadAddress(cause error) error {
 	}
 }
 
-// Hint says what to do about the errors that a person can do something about; the codes are those of
+// Hint says what to do about an error; the codes are those of
 // https://www.postgresql.org/docs/current/errcodes-appendix.html.
 func Hint(err error) string {
 	failed, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {
-		if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
-			return "see that the server is up, and that its host and port are right"
-		}
-		return ""
+		return hintOfConnection(err)
 	}
 	switch failed.Code {
 	case "42P01", "42703": // undefined_table, undefined_column
@@ -48,8 +47,29 @@ func Hint(err error) string {
 		return "make room on the disk of the database"
 	case "28P01", "28000": // invalid_password, invalid_authorization_specification
 		return "see that the user and the password of the database are right"
+	case "57P01", "57P02", "57P03": // admin_shutdown, crash_shutdown, cannot_connect_now
+		return lost
 	}
-	return ""
+	return "see what the log of the database server says about it"
+}
+
+const lost = "see that the server is up, and try again"
+
+// hintOfConnection is the hint about an error that the server has not sent.
+func hintOfConnection(err error) string {
+	if errors.Is(err, context.Canceled) {
+		return "" // the caller's own doing
+	}
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); !ok {
+		return lost
+	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return "see that the certificate of the server is for this host; name the file with that of its authority by sslrootcert in the address"
+	}
+	if strings.Contains(err.Error(), "server refused TLS connection") { // nothing but its text tells this error
+		return "this server does not speak TLS: turn its ssl on, or see that sslmode in the address is right"
+	}
+	return "see that the server is up, and that its host and port are right"
 }
 
 // Locked runs migrate while it holds an advisory lock, for which it waits as long as ctx lets it.
