@@ -9,6 +9,7 @@ import (
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
 	"github.com/beam-cloud/docker-credential-beta9/internal/file"
+	"github.com/beam-cloud/docker-credential-beta9/internal/folders"
 	"github.com/beam-cloud/docker-credential-beta9/secrets"
 )
 
@@ -27,6 +28,9 @@ func (a *app) keyring(f storeFlag, at storeAddress) (keyringPlace, error) {
 		text = a.getenv(keysVariable)
 	}
 	if name, ok := strings.CutPrefix(text, "env:"); ok {
+		if name == "" {
+			return keyringPlace{}, usageError("env: names no variable: write --keys env:NAME, or set %s to env:NAME", keysVariable)
+		}
 		return keyringPlace{variable: name, getenv: a.getenv}, nil
 	}
 	if text != "" {
@@ -92,6 +96,15 @@ func (k keyringPlace) wrong(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return k.missing()
 	}
+	return k.elsewhere(err)
+}
+
+// elsewhere has the hint about a file that cannot be used name the flags that say where it is, in the place of the variable
+// that says where this command's own files are.
+func (k keyringPlace) elsewhere(err error) error {
+	if f, ok := errors.AsType[*file.Error](err); ok && !k.own && strings.Contains(f.Hint(), folders.HomeVariable) {
+		return withHint(err, "make "+f.Path+" accessible to you, or name another place with --keys or --store")
+	}
 	return err
 }
 
@@ -106,7 +119,8 @@ func (k keyringPlace) missing() error {
 
 // change replaces the keys in the file by what edit makes of them; nothing stands for leaving them. Other processes that
 // change the file wait.
-func (k keyringPlace) change(ctx context.Context, edit func([]secrets.Key) ([]secrets.Key, error)) error {
+func (k keyringPlace) change(ctx context.Context, edit func([]secrets.Key) ([]secrets.Key, error)) (err error) {
+	defer func() { err = k.elsewhere(err) }()
 	if k.variable != "" {
 		return helpers.Fail(helpers.BadRequest, "the keys in "+k.String()+" cannot be changed from here",
 			"keep them in a file with --keys FILE, and set the variable to what is in the file")
