@@ -228,6 +228,8 @@ func hint(err error) string {
 	switch failed.Code() & 0xff { // the rest of the code says more of the same
 	case sqlite3.SQLITE_FULL:
 		return "make room on the disk of the store"
+	case sqlite3.SQLITE_IOERR: // what the first write to a new store makes of a full disk
+		return "see that there is room on the disk of the store, and that the disk is in order"
 	case sqlite3.SQLITE_BUSY:
 		return "another process holds the store: wait for it, or end it"
 	case sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT:
