@@ -18,6 +18,7 @@ package beta9
 
 import (
 	"context"
+	"database/sql"
 	"embed"
 	"errors"
 	"io/fs"
@@ -144,18 +145,29 @@ func Migrate(ctx context.Context, dsn string) error {
 	defer db.Close()
 	files, err := fs.Sub(migrations, "migrations")
 	if err == nil {
+		err = isBeta9s(ctx, db)
+	}
+	if err == nil {
 		err = pg.Locked(ctx, db, migrating, func() error {
 			return rows.Migrate(ctx, db, goose.DialectPostgres, files, versionTable)
 		})
-	}
-	if failed, ok := errors.AsType[*pgconn.PgError](err); ok && failed.Code == "42P01" { // undefined_table
-		return helpers.Fail(helpers.BadRequest, "the database is not one of Beta9's: it has no table of images",
-			"give the address of Beta9's database, or use postgres:// for a store of its own")
 	}
 	if err != nil {
 		return unavailable(whole{}, err)
 	}
 	return nil
+}
+
+// isBeta9s refuses a database without the tables of Beta9's that the store uses, before anything is made in it.
+func isBeta9s(ctx context.Context, db *sql.DB) error {
+	var there bool
+	err := db.QueryRowContext(ctx, `SELECT count(to_regclass(name)) = count(*)
+FROM unnest(ARRAY['workspace', 'workspace_secret', 'image']) name`).Scan(&there)
+	if err == nil && !there {
+		return helpers.Fail(helpers.BadRequest, "the database is not one of Beta9's: it does not have the tables workspace, workspace_secret and image",
+			"give the address of Beta9's database, or use postgres:// for a store of its own")
+	}
+	return err
 }
 
 // whole is the store itself, where an error is about no record.

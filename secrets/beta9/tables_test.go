@@ -32,8 +32,19 @@ AND relname NOT LIKE 'cred\_%' AND attname NOT IN ('credential_secret_name', 'cr
 	if n := ask[int](t, address, `SELECT max(version_id) FROM cred_beta9_version`); n != 1 {
 		t.Errorf("own version %d", n)
 	}
-	if err := beta9.Migrate(t.Context(), secretstest.Postgres(t)); helpers.ReasonOf(err) != helpers.BadRequest || helpers.HintOf(err) == "" {
-		t.Errorf("a database that is not Beta9's: %v", err)
+}
+
+func TestDatabaseThatIsNotBeta9s(t *testing.T) {
+	t.Parallel()
+	for _, tables := range []string{"", "CREATE TABLE image (id integer)"} {
+		address := secretstest.Postgres(t)
+		secretstest.Execute(t, address, tables)
+		if err := beta9.Migrate(t.Context(), address); helpers.ReasonOf(err) != helpers.BadRequest || helpers.HintOf(err) == "" {
+			t.Errorf("%q: %v", tables, err)
+		}
+		if n := ask[int](t, address, `SELECT count(*) FROM pg_class WHERE relname LIKE 'cred\_%'`); n != 0 {
+			t.Errorf("%q: %d tables and indexes are left", tables, n)
+		}
 	}
 }
 
