@@ -147,14 +147,24 @@ func (a *app) folder() (string, error) {
 // environment returns this command's own environment in the form in which the helpers' code reads it.
 func (a *app) environment() serve.Process { return serve.Process{Environ: a.environ} }
 
-// lookup returns the type of a registry that a person named, with what is pinned in the map file.
-func (a *app) lookup(name string) (helpers.Registry, helpers.Type, error) {
+// parseRegistry returns the registry that a person named. A user or a password in front of the host is refused as the one of
+// a database is, see checkAddress, and not repeated: some registries take the token in the place of the user.
+func parseRegistry(name string) (helpers.Registry, error) {
+	if strings.HasPrefix(withoutUser(name), omitted+"@") {
+		return helpers.Registry{}, usageError("what stands in front of the host of the registry, before the @, may be a password, which other users of this machine can see: leave it out")
+	}
 	r, err := helpers.ParseServerURL(name)
 	if err != nil {
-		if strings.Contains(name, "@") { // a password may stand before it
-			return helpers.Registry{}, helpers.Type{}, usageError("the registry is malformed: %w", err)
-		}
-		return helpers.Registry{}, helpers.Type{}, usageError("%q is not a registry: %w", withoutUser(name), err)
+		return r, usageError("%q is not a registry: %w", withoutUser(name), err)
+	}
+	return r, nil
+}
+
+// lookup returns the type of a registry that a person named, with what is pinned in the map file.
+func (a *app) lookup(name string) (helpers.Registry, helpers.Type, error) {
+	r, err := parseRegistry(name)
+	if err != nil {
+		return helpers.Registry{}, helpers.Type{}, err
 	}
 	m, err := a.environment().Map()
 	if err != nil {

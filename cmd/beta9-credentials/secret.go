@@ -203,9 +203,9 @@ func secretName(text string) (name, shown string, err error) {
 	if strings.HasPrefix(text, secrets.NamePrefix) || strings.HasPrefix(text, beta9.OldPrefix) {
 		return text, text, nil
 	}
-	r, err := helpers.ParseServerURL(text)
+	r, err := parseRegistry(text)
 	if err != nil {
-		return "", "", usageError("%q is not a registry: %w", withoutUser(text), err)
+		return "", "", err
 	}
 	return secrets.Name(r, r.Scope()), r.String(), checkScope(r, text)
 }
@@ -213,9 +213,6 @@ func secretName(text string) (name, shown string, err error) {
 // withoutUser returns what was typed without what may be a user and a password in front of the host, or a value behind the
 // name of a variable.
 func withoutUser(text string) string {
-	if name, _, ok := strings.Cut(text, "="); ok {
-		text = name + "=..."
-	}
 	end := len(text)
 	for _, digest := range []string{"@sha256:", "@sha512:"} {
 		if i := strings.LastIndex(text, digest); i >= 0 {
@@ -223,10 +220,16 @@ func withoutUser(text string) string {
 		}
 	}
 	if i := strings.LastIndexByte(text[:end], '@'); i >= 0 {
-		return "..." + text[i:]
+		text = omitted + text[i:]
+	}
+	if name, _, ok := strings.Cut(text, "="); ok {
+		text = name + "=" + omitted
 	}
 	return text
 }
+
+// omitted stands in the place of what is not shown.
+const omitted = "..."
 
 // checkScope refuses a registry whose scope cannot be one. Elsewhere such a path counts as none, but what is bound to
 // a part of a registry must not become the whole registry's.
