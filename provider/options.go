@@ -29,7 +29,8 @@ type Options struct {
 	// Folder is the absolute path of the folder with the helpers. It, the helpers in it and every folder above it
 	// belong to root or to the user of this process, and nobody else can write there: this is checked for each call.
 	Folder string
-	// Source yields the tenant's material. It must not look at values of the context to tell tenants apart, and has to end
+	// Source yields the tenant's material; an empty [Materials] has none, where the provider is there to derive those of
+	// tenants from, see [Provider.For]. It must not look at values of the context to tell tenants apart, and has to end
 	// when the context does: Close waits for it.
 	Source helpers.Source
 	// Policy is Isolated unless it is set.
