@@ -248,9 +248,11 @@ func checkScope(r helpers.Registry, text string) error {
 func newSecretRemoveCommand(a *app, flag *storeFlag) *cobra.Command {
 	var workspace string
 	cmd := &cobra.Command{
-		Use:     "rm --workspace W HOST[/SCOPE]",
-		Short:   "Remove a secret",
-		Long:    "rm removes a secret. Images that need it stay attached: they are without it until it is stored\nagain.",
+		Use:   "rm --workspace W HOST[/SCOPE]|NAME",
+		Short: "Remove a secret",
+		Long: `rm removes a secret, named by its registry or by its own name, oci-creds-..., which is all that
+is known of one that does not open. Images that need it stay attached: they are without it
+until it is stored again.`,
 		Example: "  beta9-credentials secret rm --workspace w1 ghcr.io/acme",
 		Args:    exactly(1, "one registry, with its scope, or the name of a secret"),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -89,8 +89,9 @@ func newSecretShowCommand(a *app, flag *storeFlag) *cobra.Command {
 	var workspace string
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:     "show --workspace W HOST[/SCOPE]",
+		Use:     "show --workspace W HOST[/SCOPE]|NAME",
 		Short:   "Show a secret without its values",
+		Long:    "show shows a secret, named by its registry or by its own name, oci-creds-..., without its values.",
 		Example: "  beta9-credentials secret show --workspace w1 ghcr.io/acme",
 		Args:    exactly(1, "one registry, with its scope, or the name of a secret"),
 		RunE: func(cmd *cobra.Command, args []string) error {

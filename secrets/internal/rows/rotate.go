@@ -134,7 +134,8 @@ func (s *Store) turn(ctx context.Context, from, to string, ours bool) (done bool
 	}
 	if !ours {
 		if sealed, err := s.inUse(ctx, tx); err != nil || len(sealed) > 0 {
-			return false, cmp.Or(err, LackingKey(from))
+			tx.Rollback()
+			return false, cmp.Or(err, s.lackingKey(ctx, from))
 		}
 	}
 	if err := tx.Commit(); err != nil {
@@ -142,6 +143,21 @@ func (s *Store) turn(ctx context.Context, from, to string, ours bool) (done bool
 	}
 	s.key.Store(&to)
 	return true, nil
+}
+
+// lackingKey is [LackingKey] with the first of the secrets that have to be removed: nobody else can tell in which workspaces
+// they are.
+func (s *Store) lackingKey(ctx context.Context, id string) error {
+	err := LackingKey(id)
+	some, _ := s.others(ctx, s.keyring.Current(), row{}) // without them the error is as good
+	for _, r := range some {
+		f, ok := errors.AsType[*helpers.Failure](err)
+		if has, failed := s.keyring.Has(ctx, secrets.KeyID(r.sealed)); ok && !has && failed == nil {
+			f.Hint += "; the first of them is " + r.place.String()
+			break
+		}
+	}
+	return err
 }
 
 // Belongs refuses the keyring of another store, which a rotation would keep everybody else from writing with. One that
