@@ -42,7 +42,7 @@ else there stays as it is.
 				}
 			}
 			if err == nil {
-				fmt.Fprintln(a.stdout, "The tables of the store are up to date.")
+				fmt.Fprintln(a.stdout, "The tables of the store are there, and up to date.")
 			}
 			return err
 		},
