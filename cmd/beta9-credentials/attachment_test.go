@@ -42,7 +42,7 @@ func TestCheckOfWhatChangesMeanwhile(t *testing.T) {
 		"removed": {
 			func(t *testing.T, home, host string, _ int) {
 				typed(t, home, "", "secret", "rm", "--workspace", "w", host)
-			}, exitOK, []string{"u0"}, "public", "",
+			}, exitFailed, []string{"u0"}, "", "wants a credential",
 		},
 		"replaced": {
 			func(t *testing.T, home, host string, asked int) {

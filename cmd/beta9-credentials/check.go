@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/go-containerregistry/pkg/authn"
+
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
 	"github.com/beam-cloud/docker-credential-beta9/provider"
 	"github.com/beam-cloud/docker-credential-beta9/secrets"
@@ -14,27 +16,50 @@ import (
 const checkDeadline = 30 * time.Second
 
 // check asks each registry whether it accepts the credential for the image. The credential is made as a worker makes it:
-// by the helper, from the secret alone. What was accepted before is not asked about again; last is one that was asked about,
-// if any.
+// by the helper, from the secret alone; a reference that has none has to be there for everybody. What was accepted before is
+// not asked about again; last is a secret that was asked about, if any.
 func (t *attachment) check(ctx context.Context, resolved map[helpers.Reference]secrets.Secret) (last secrets.Secret, err error) {
 	show, end := t.app.progress("asking registries")
 	defer end()
 	done := 0
 	for _, ref := range t.image.References {
-		s, ok := resolved[ref]
-		if !ok {
+		show(done, len(t.image.References))
+		done++
+		s, secret := resolved[ref]
+		sum := s.Material.Fingerprint() // of no material, where there is no secret
+		if before, ok := t.accepted[ref]; ok && before == sum {
 			continue
 		}
-		show(done, len(resolved))
-		done++
-		if sum := s.Material.Fingerprint(); t.accepted[ref] != sum {
-			if err := t.ask(ctx, ref, s); err != nil {
-				return s, err
-			}
-			t.accepted[ref], last = sum, s
+		if !secret {
+			err = t.askForEverybody(ctx, ref)
+		} else if err = t.ask(ctx, ref, s); err == nil {
+			last = s
 		}
+		if err != nil {
+			return s, err
+		}
+		t.accepted[ref] = sum
 	}
 	return last, nil
+}
+
+// askForEverybody asks without a credential.
+func (t *attachment) askForEverybody(ctx context.Context, ref helpers.Reference) error {
+	ctx, cancel := context.WithTimeout(ctx, checkDeadline)
+	defer cancel()
+	_, typ, err := t.app.lookup(ref.Registry().Identity())
+	if err != nil {
+		return err
+	}
+	says, err := question{ref: ref, typ: typ.Name}.ask(ctx, authn.Anonymous)
+	if says != unauthorized && says != absent {
+		return err
+	}
+	hint := "store its secret with beta9-credentials secret put"
+	if variables := variablesOf(ref.Registry(), typ); variables != "" {
+		hint = "set " + variables + ", or " + hint
+	}
+	return withHint(err, hint)
 }
 
 func (t *attachment) ask(ctx context.Context, ref helpers.Reference, s secrets.Secret) error {

@@ -133,6 +133,14 @@ func (a *app) states(ctx context.Context, names []string) (states []state, unlis
 // wayIn says how a registry without a credential gets one.
 func wayIn(r helpers.Registry, t helpers.Type) string {
 	login := "log in with docker login " + r.Identity() + " or beta9-credentials login " + r.Identity() + " -u USER"
+	if variables := variablesOf(r, t); variables != "" {
+		return login + ", or set " + variables
+	}
+	return login
+}
+
+// variablesOf names the variables by which a registry gets a credential, or nothing.
+func variablesOf(r helpers.Registry, t helpers.Type) string {
 	for _, k := range t.Keys {
 		if len(k.Hosts) > 0 || k.Bound {
 			continue
@@ -141,9 +149,9 @@ func wayIn(r helpers.Registry, t helpers.Type) string {
 		if k.HostKey != "" {
 			variables = append(variables, k.HostKey+"="+r.Identity())
 		}
-		return login + ", or set " + strings.Join(append(append(variables, k.Needs...), k.Secret), " and ")
+		return strings.Join(append(append(variables, k.Needs...), k.Secret), " and ")
 	}
-	return login
+	return ""
 }
 
 func (s *state) fill(c helpers.Credential, err error) {

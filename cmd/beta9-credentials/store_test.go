@@ -6,7 +6,6 @@ import (
 	"io"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -35,18 +34,10 @@ func runStoreScripts(t *testing.T, dir string, variables map[string]string) {
 	})
 }
 
-// TestCheck attaches images of two registries that ask who is there: GOOD has what the scripts attach, and accepts the
-// account robot for a part of it; GONE is not up.
+// TestCheck attaches images of two registries that ask who is there: BEARER and BASIC have what the scripts attach, and
+// accept the account robot for a part of it. OPEN does not ask, and GONE is not up.
 func TestCheck(t *testing.T) {
-	bin := filepath.Join(t.TempDir(), "bin")
-	if err := os.Mkdir(bin, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	build := exec.Command("go", "build", "-o", bin, "../docker-credential-beta9-generic")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	bin := genericHelper(t)
 	options := registrytest.Options{
 		Auth:     registrytest.Bearer,
 		Accounts: map[string]string{"robot": "not-a-password", "pusher": "nor-this"},
@@ -55,7 +46,8 @@ func TestCheck(t *testing.T) {
 	bearer := registrytest.Start(t, options)
 	options.Auth = registrytest.Basic
 	basic := registrytest.Start(t, options)
-	for _, reg := range []*registrytest.Registry{bearer, basic} {
+	open := registrytest.Start(t, registrytest.Options{})
+	for _, reg := range []*registrytest.Registry{bearer, basic, open} {
 		for _, repository := range []string{"acme/app:1", "other/app:1"} {
 			if _, err := reg.Push(repository, registrytest.SmallImage(t)); err != nil {
 				t.Fatal(err)
@@ -65,7 +57,7 @@ func TestCheck(t *testing.T) {
 	gone := registrytest.Start(t, registrytest.Options{})
 	gone.Close()
 	runStoreScripts(t, "testdata/check", map[string]string{
-		"BIN": bin, "BEARER": bearer.Name(), "BASIC": basic.Name(), "GONE": gone.Name(),
+		"BIN": bin, "BEARER": bearer.Name(), "BASIC": basic.Name(), "OPEN": open.Name(), "GONE": gone.Name(),
 	})
 }
 
