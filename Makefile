@@ -11,6 +11,8 @@ COLLECTOR := $(if $(filter go1.26%,$(shell go env GOVERSION)),GOEXPERIMENT=nogre
 # The race detector needs a C compiler.
 RACE     := $(if $(shell command -v $${CC:-cc} 2>/dev/null),-race)
 PLATFORMS := linux/amd64 linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+# The platform that runs this is built for in any case.
+OTHERS    := $(filter-out $(shell go env GOOS)/$(shell go env GOARCH),$(PLATFORMS))
 
 .PHONY: build install test demo bench bench-check collector deps lint cross clean FORCE
 
@@ -58,7 +60,7 @@ lint:
 	go vet ./...
 	go mod tidy -diff
 
-cross: $(PLATFORMS:%=cross/%)
+cross: $(OTHERS:%=cross/%)
 
 cross/%: FORCE
 	@echo "build for $*"
