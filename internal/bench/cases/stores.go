@@ -19,7 +19,7 @@ import (
 )
 
 // comparisons is how often the stores' own benchmarks are run: with six or more there are bounds to a median.
-const comparisons = 7
+const comparisons = 15
 
 // comparedStores are the packages whose own benchmarks are run, as programs of their tests.
 var comparedStores = []string{"./secrets/sqlite", "./secrets/beta9"}
@@ -129,7 +129,7 @@ func (s *scene) work(open secretstest.Store) (report.Row, measure.Noise) {
 func (s *scene) ratio(pkg, name string) (measure.Estimate, error) {
 	parts := strings.Split(name, "/")
 	cmd := exec.CommandContext(s.ctx, s.programs.path(tested(pkg)), "-test.run", "^$", "-test.bench", "^"+strings.Join(parts, "$/^")+"$",
-		"-test.benchtime", "1s", "-test.count", strconv.Itoa(comparisons))
+		"-test.benchtime", "500ms", "-test.count", strconv.Itoa(comparisons))
 	cmd.Dir, cmd.Env = filepath.Join(s.programs.tree, pkg), os.Environ()
 	out, err := cmd.CombinedOutput()
 	if err != nil {

@@ -1,6 +1,9 @@
 package report
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // notable is how much of a ratio, a size or a number of calls is worth a word.
 const notable = 0.03
@@ -50,12 +53,16 @@ func (c Cell) change(of Section, was Cell, before Section) string {
 	return ""
 }
 
-// column is the heading of a cell.
+// column is the heading of a cell, behind the one before it where several columns have the same.
 func (s Section) column(i int) string {
-	if i+1 < len(s.Columns) {
-		return s.Columns[i+1]
+	if i+1 >= len(s.Columns) {
+		return ""
 	}
-	return ""
+	name := s.Columns[i+1]
+	if slices.Index(s.Columns, name) != i+1 || slices.Contains(s.Columns[i+2:], name) {
+		name = s.Columns[i] + ", " + name
+	}
+	return name
 }
 
 // Quiet tells whether the machine was quiet enough to conclude from the section, or its results were counted.
