@@ -149,7 +149,7 @@ func TestChanges(t *testing.T) {
 	}
 	twice := func(of, other Cell) Section {
 		s := section(quiet, Empty, of, Empty, other)
-		s.Columns = []string{"", "index", "to peer", "mount", "to peer"}
+		s.Columns = []string{"", "index", "to theirs", "mount", "to theirs"}
 		return s
 	}
 	for _, test := range []struct {
@@ -166,7 +166,7 @@ func TestChanges(t *testing.T) {
 		{"at least", section(quiet, ratio(1.5, 1.6, 1.7).Under("join")), section(quiet, ratio(1.1, 1.2, 1.3).Under("join")), "worse than recorded"},
 		{"more calls", section(noisy, Of(measure.Exactly(1), Count)), section(noisy, Of(measure.Exactly(2), Count)), "worse than recorded"},
 		{"columns of one name", twice(ratio(1.5, 1.5, 1.5), ratio(1.2, 1.2, 1.2)), twice(ratio(1.5, 1.5, 1.5), ratio(1.8, 1.8, 1.8)),
-			"worse than recorded: get, one, mount, to peer: 1.20 ×"},
+			"worse than recorded: get, one, mount, to theirs: 1.20 × before"},
 		{"times do not carry over", section(quiet, Of(measure.Exactly(1), Seconds)), section(quiet, Of(measure.Exactly(2), Seconds)), ""},
 		{"a new column", section(quiet, ratio(1, 1, 1)), section(quiet, ratio(1, 1, 1), ratio(9, 9, 9)), ""},
 	} {
