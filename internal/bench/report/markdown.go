@@ -79,9 +79,10 @@ func (r *Results) head(b *strings.Builder) {
 		"After a change, `make bench` says what is better or worse than recorded by more than the noise of both, and writes the\n" +
 		"report anew; `make bench-check` says the same of the sections that have budgets and changes nothing. On another machine,\n" +
 		"run `make bench` before the change as well.\n\n")
-	fmt.Fprintf(b, "Measured on %s. Times of processes are medians of rounds in which everything was run in turns. Bounds in brackets hold the\n"+
-		"true median with 95 %% confidence where there were six rounds or more; of fewer they are the least and the most. Ratios carry over\n"+
-		"to other machines, times do not. Ours, the empty programs and the trivial helper are built alike, with the collector of Go 1.25\n"+
+	fmt.Fprintf(b, "Measured on %s.\n"+
+		"Times of processes are medians of rounds in which everything was run in turns. Bounds in brackets hold the true median with\n"+
+		"95 %% confidence where there were six rounds or more; of fewer they are the least and the most. Ratios carry over to other\n"+
+		"machines, times do not. Ours, the empty programs and the trivial helper are built alike, with the collector of Go 1.25\n"+
 		"(see the last section); the peers are built as Go builds by default. What runs in the process of the benchmark has its\n"+
 		"memory collected between the rounds.\n\n", r.Machine)
 }
