@@ -157,13 +157,15 @@ func (b bench) run(ctx context.Context, check bool) (code int, err error) {
 // compare prints what does not keep its budget, and returns the exit code.
 func compare(r *report.Results) int {
 	table, n := r.Check()
-	if n.Kept() == n.All {
-		fmt.Printf("%d results keep their budgets.\n", n.All)
-		return 0
+	if table != "" {
+		fmt.Println(table)
 	}
-	fmt.Print(table)
-	fmt.Printf("\n%d over budget, %d undecided, %d not measured, of %d.\n", n.Over, n.Undecided, n.Unknown, n.All)
-	return 1
+	if !n.Pass() {
+		fmt.Printf("%d over budget, %d at the limit, %d undecided, %d not measured, of %d.\n", n.Over, n.AtLimit, n.Undecided, n.Unknown, n.All)
+		return 1
+	}
+	fmt.Printf("%d results keep their budgets, and %d are at the limit.\n", n.Kept(), n.AtLimit)
+	return 0
 }
 
 func say(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }

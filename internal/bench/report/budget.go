@@ -59,6 +59,7 @@ type Verdict string
 // The verdicts. What cannot be told is no result, and neither is what was not measured.
 const (
 	Kept      Verdict = "kept"
+	AtLimit   Verdict = "at the limit"
 	Broken    Verdict = "over"
 	Undecided Verdict = "undecided"
 	Unknown   Verdict = "not measured"
@@ -90,8 +91,8 @@ func (c Cell) sure(noise *measure.Noise) (e measure.Estimate, decides bool) {
 	return c.Widened(noise.Margin()), noise.Calm()
 }
 
-// judge compares a result with a budget. When its bounds are on both sides, it keeps the budget if its value does and the
-// machine was quiet, and else it is undecided.
+// judge compares a result with a budget. When its bounds are on both sides, its value tells whether it keeps the budget or is
+// at the limit, which another run may take to the other side, if the machine was quiet; and nothing tells if it was not.
 func (b Budget) judge(c Cell, noise *measure.Noise) Verdict {
 	e, decides := c.sure(noise)
 	limit := b.Limit
@@ -103,10 +104,12 @@ func (b Budget) judge(c Cell, noise *measure.Noise) Verdict {
 		return Kept
 	case e.Low > limit:
 		return Broken
-	case decides && e.Value <= limit:
+	case !decides:
+		return Undecided
+	case e.Value <= limit:
 		return Kept
 	}
-	return Undecided
+	return AtLimit
 }
 
 // Findings returns the results under a budget, and for each budget without one that there is none, in the order of the
@@ -133,7 +136,7 @@ func (r *Results) Findings() []Finding {
 
 // worst returns the finding that is furthest on the wrong side of its budget.
 func worst(of []Finding) Finding {
-	rank := []Verdict{Kept, Undecided, Unknown, Broken}
+	rank := []Verdict{Kept, AtLimit, Undecided, Unknown, Broken}
 	return slices.MaxFunc(of, func(a, b Finding) int {
 		if d := slices.Index(rank, a.Verdict) - slices.Index(rank, b.Verdict); d != 0 {
 			return d
@@ -150,10 +153,13 @@ func worst(of []Finding) Finding {
 }
 
 // Counts is how many results there are of each kind, those apart that are over a limit beyond reach.
-type Counts struct{ All, Over, Undecided, Unknown, Beyond int }
+type Counts struct{ All, AtLimit, Over, Undecided, Unknown, Beyond int }
 
 // Kept is how many keep their budgets.
-func (c Counts) Kept() int { return c.All - c.Over - c.Undecided - c.Unknown }
+func (c Counts) Kept() int { return c.All - c.AtLimit - c.Over - c.Undecided - c.Unknown }
+
+// Pass tells whether nothing is over its budget, and that of everything.
+func (c Counts) Pass() bool { return c.Over+c.Undecided+c.Unknown == 0 }
 
 // Check returns a table of what does not keep its budget, and how many results there are.
 func (r *Results) Check() (table string, counts Counts) {
@@ -169,6 +175,8 @@ func (r *Results) Check() (table string, counts Counts) {
 		switch f.Verdict {
 		case Kept:
 			continue
+		case AtLimit:
+			counts.AtLimit++
 		case Broken:
 			counts.Over++
 		case Undecided:

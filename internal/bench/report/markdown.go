@@ -50,7 +50,7 @@ func (r *Results) head(b *strings.Builder) {
 	for _, kind := range []struct {
 		n    int
 		what string
-	}{{n.Over, "over"}, {n.Undecided, "undecided"}, {n.Unknown, "not measured"}} {
+	}{{n.AtLimit, "at the limit"}, {n.Over, "over"}, {n.Undecided, "undecided"}, {n.Unknown, "not measured"}} {
 		if kind.n > 0 {
 			fmt.Fprintf(b, ", %d %s", kind.n, kind.what)
 		}
@@ -81,10 +81,10 @@ func (r *Results) head(b *strings.Builder) {
 		"run `make bench` before the change as well.\n\n")
 	fmt.Fprintf(b, "Measured on %s.\n"+
 		"Times of processes are medians of rounds in which everything was run in turns. Bounds in brackets hold the true median with\n"+
-		"95 %% confidence where there were six rounds or more; of fewer they are the least and the most. Ratios carry over to other\n"+
-		"machines, times do not. Ours, the empty programs and the trivial helper are built alike, with the collector of Go 1.25\n"+
-		"(see the last section); the peers are built as Go builds by default. What runs in the process of the benchmark has its\n"+
-		"memory collected between the rounds.\n\n", r.Machine)
+		"95 %% confidence where there were six rounds or more; of fewer they are the least and the most. What is over a limit with its\n"+
+		"value, and not with both bounds, is at the limit. Ratios carry over to other machines, times do not. Ours, the empty programs\n"+
+		"and the trivial helper are built alike, with the collector of Go 1.25 (see the last section); the peers are built as Go builds\n"+
+		"by default. What runs in the process of the benchmark has its memory collected between the rounds.\n\n", r.Machine)
 }
 
 // otherBuilds is how many sections are of another build than the last one.
@@ -249,8 +249,8 @@ func (r *Results) section(b *strings.Builder, s Section) {
 					switch budget.judge(c, s.Noise) {
 					case Broken:
 						text = "**" + text + ", over**"
-					case Undecided:
-						text += ", undecided"
+					case AtLimit, Undecided:
+						text += ", " + string(budget.judge(c, s.Noise))
 					}
 				}
 				line = append(line, text)

@@ -30,7 +30,7 @@ func TestJudge(t *testing.T) {
 		{"clear", most, ratio(1.1, 1.2, 1.3), quiet, Kept},
 		{"clearly over", most, ratio(1.5, 1.6, 1.7), quiet, Broken},
 		{"on both sides, quiet", most, ratio(1.37, 1.39, 1.42), quiet, Kept},
-		{"on both sides, quiet, over", most, ratio(1.37, 1.41, 1.42), quiet, Undecided},
+		{"on both sides, quiet, over", most, ratio(1.37, 1.41, 1.42), quiet, AtLimit},
 		{"clear of noise as well", most, ratio(0.8, 0.9, 1.0), noisy, Kept},
 		{"within the noise", most, ratio(1.1, 1.2, 1.3), noisy, Undecided},
 		{"counted, so that noise is no matter", most, Of(measure.Exactly(1.3), Count), noisy, Kept},
@@ -103,8 +103,12 @@ func TestCheck(t *testing.T) {
 	}
 	over := func(c *Cell) { c.Estimate = measure.Exactly(1e12) }
 	table, n := edit("static", over).Check()
-	if n != (Counts{All: all, Over: 1}) || !strings.Contains(table, "over") || !strings.Contains(table, "static") {
+	if n != (Counts{All: all, Over: 1}) || n.Pass() || !strings.Contains(table, "over") || !strings.Contains(table, "static") {
 		t.Errorf("one is over: %+v\n%s", n, table)
+	}
+	near := func(c *Cell) { c.Value, c.High, c.Low = 1.61, 1.7, 1.5 }
+	if table, n := edit("static", near).Check(); n != (Counts{All: all, AtLimit: 1}) || !strings.Contains(table, "at the limit") || !n.Pass() {
+		t.Errorf("one is at the limit: %+v\n%s", n, table)
 	}
 	if table, n := edit("start beyond", over).Check(); table != "" || n != (Counts{All: all, Beyond: 1}) {
 		t.Errorf("one is over a limit that is not counted: %+v\n%s", n, table)
