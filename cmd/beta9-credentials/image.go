@@ -45,8 +45,8 @@ was stored, changed or kept, or that it is public.
 
 With --check it first asks each registry whether it accepts the credential for the
 image, or, where there is none, whether everybody may pull it, and does nothing when one
-does not. When somebody else removes or replaces a secret
-meanwhile that is to be kept, attach begins anew, and after some attempts gives up.`,
+does not. When somebody else removes or replaces a secret meanwhile that is to be kept,
+attach begins anew, and after some attempts gives up.`,
 		Example: `  GITHUB_TOKEN=... beta9-credentials image attach --workspace w1 3f2a9c1e ghcr.io/acme/app:1
   beta9-credentials image attach --workspace w1 3f2a9c1e ghcr.io/acme/app:1 --stdin --check < environment.json`,
 		Args: func(cmd *cobra.Command, args []string) error {
