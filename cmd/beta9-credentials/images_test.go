@@ -134,17 +134,17 @@ func TestMountEndsCleanly(t *testing.T) {
 	reg, digest := withImages(t, registrytest.Bearer, bin)
 	for name, tt := range map[string]struct {
 		image string
-		end   func(t *testing.T, p *os.Process, dir string)
+		end   func(t *testing.T, p *os.Process, dir, temp string)
 	}{
-		"SIGINT":  {"acme/app:1", func(t *testing.T, p *os.Process, _ string) { must(t, p.Signal(syscall.SIGINT)) }},
-		"SIGTERM": {"acme/app@" + digest, func(t *testing.T, p *os.Process, _ string) { must(t, p.Signal(syscall.SIGTERM)) }},
-		"unmounted by somebody else": {"acme/app:1", func(t *testing.T, _ *os.Process, dir string) {
+		"SIGINT":  {"acme/app:1", func(t *testing.T, p *os.Process, _, _ string) { must(t, p.Signal(syscall.SIGINT)) }},
+		"SIGTERM": {"acme/app@" + digest, func(t *testing.T, p *os.Process, _, _ string) { must(t, p.Signal(syscall.SIGTERM)) }},
+		"unmounted by somebody else": {"acme/app:1", func(t *testing.T, _ *os.Process, dir, _ string) {
 			out, err := exec.Command(needs.Tool(t, "fusermount3"), "-u", dir).CombinedOutput()
 			if err != nil {
 				t.Errorf("%v: %s", err, out)
 			}
 		}},
-		"while it is used": {"acme/app:1", func(t *testing.T, p *os.Process, dir string) {
+		"while it is used": {"acme/app:1", func(t *testing.T, p *os.Process, dir, _ string) {
 			f, err := os.Open(filepath.Join(dir, "etc/motd"))
 			must(t, err)
 			must(t, p.Signal(syscall.SIGINT))
@@ -154,6 +154,31 @@ func TestMountEndsCleanly(t *testing.T) {
 				t.Errorf("what was open can no longer be read: %v", err)
 			}
 			must(t, f.Close())
+		}},
+		// As long as it is stopped it removes nothing, and unmount has to wait for it, with the folder open.
+		"unmounted by unmount": {"acme/app:1", func(t *testing.T, p *os.Process, dir, temp string) {
+			must(t, p.Signal(syscall.SIGSTOP))
+			defer p.Signal(syscall.SIGCONT)
+			opened := watchOpening(t, dir)
+			cmd, _ := command(t, "unmount", dir)
+			cmd.Env = append(cmd.Env, "PATH="+os.Getenv("PATH"))
+			var said strings.Builder
+			cmd.Stdout, cmd.Stderr = &said, &said
+			must(t, cmd.Start())
+			ended := make(chan error, 1)
+			go func() { ended <- cmd.Wait() }()
+			select {
+			case <-opened:
+			case err := <-ended:
+				t.Fatalf("unmount has not waited: %v: %s", err, said.String())
+			}
+			must(t, p.Signal(syscall.SIGCONT))
+			if err := <-ended; err != nil || said.String() != "Unmounted "+dir+".\n" {
+				t.Errorf("%v: %s", err, said.String())
+			}
+			if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
+				t.Errorf("left behind when unmount has ended: %v, %v", left, err)
+			}
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -176,7 +201,7 @@ func TestMountEndsCleanly(t *testing.T) {
 			if err != nil || !strings.Contains(string(out), "docker-credential-beta9-generic") {
 				t.Errorf("the program of the image: %s, %v", out, err)
 			}
-			tt.end(t, cmd.Process, dir)
+			tt.end(t, cmd.Process, dir, temp)
 			if err := cmd.Wait(); err != nil {
 				t.Errorf("%v\n%s", err, stderr.String())
 			}
@@ -191,6 +216,32 @@ func TestMountEndsCleanly(t *testing.T) {
 			}
 		})
 	}
+}
+
+// watchOpening tells when somebody opens the folder that is below what is mounted on it now.
+func watchOpening(t *testing.T, dir string) <-chan struct{} {
+	t.Helper()
+	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
+	must(t, err)
+	f := os.NewFile(uintptr(fd), "inotify")
+	t.Cleanup(func() { f.Close() })
+	_, err = unix.InotifyAddWatch(fd, filepath.Dir(dir), unix.IN_OPEN|unix.IN_ONLYDIR)
+	must(t, err)
+	opened := make(chan struct{})
+	go func() {
+		event := make([]byte, 4096)
+		for {
+			n, err := f.Read(event)
+			if err != nil {
+				return
+			}
+			if strings.Contains(string(event[:n]), filepath.Base(dir)+"\x00") {
+				close(opened)
+				return
+			}
+		}
+	}()
+	return opened
 }
 
 // awaitUnmounted returns once nothing is mounted on the folder any more. The kernel says when the table of mounts has

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -69,18 +68,16 @@ removes what it has made. It needs /dev/fuse and fusermount3.
 
 // run mounts the image and serves it until it is unmounted or the context ends.
 func (m *mount) run(ctx context.Context) (err error) {
+	folder, err := takeMountPoint(m.dir)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, folder.leave()) }() // the last thing, because unmount waits for it
 	w, err := m.app.worker(m.material)
 	if err != nil {
 		return err
 	}
 	defer w.Close()
-	made, err := m.makeFolder()
-	if err != nil {
-		return err
-	}
-	if made {
-		defer func() { err = errors.Join(err, os.Remove(m.dir)) }()
-	}
 	temp, err := os.MkdirTemp("", "beta9-")
 	if err != nil {
 		return err
@@ -96,21 +93,6 @@ func (m *mount) run(ctx context.Context) (err error) {
 		cache = filepath.Join(temp, "layers")
 	}
 	return m.serve(ctx, w.Provider, what, archive, cache)
-}
-
-// makeFolder sees to it that there is an empty folder, and tells whether it was made.
-func (m *mount) makeFolder() (made bool, err error) {
-	entries, err := os.ReadDir(m.dir)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		err := os.Mkdir(m.dir, 0o755)
-		return err == nil, err
-	case err != nil:
-		return false, err
-	case len(entries) > 0:
-		return false, helpers.Fail(helpers.BadRequest, m.dir+" is not empty", "give an empty folder, or one that is not there yet")
-	}
-	return false, nil
 }
 
 // serve mounts the index and waits for the end.

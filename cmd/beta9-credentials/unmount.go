@@ -14,11 +14,11 @@ func newUnmountCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "unmount DIR",
 		Short: "Unmount an image",
-		Long: `unmount takes a mounted image off its folder. The process that served it removes what it has
-made, and ends. A folder on which something else is mounted is left alone.`,
+		Long: `unmount takes a mounted image off its folder, and returns when the process that served it has
+removed what it had made. A folder on which something else is mounted is left alone.`,
 		Example: "  beta9-credentials unmount /mnt/app",
 		Args:    exactly(1, "a folder"),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			dir, err := filepath.Abs(args[0])
 			if err != nil {
 				return err
@@ -28,6 +28,10 @@ made, and ends. A folder on which something else is mounted is left alone.`,
 			}
 			if err := unmount(dir, force); err != nil {
 				return err
+			}
+			// By force it may be served for as long as something uses it.
+			if !force && awaitLeft(cmd.Context(), dir) != nil {
+				a.hint("the process that served it has not ended yet, and still has files to remove")
 			}
 			fmt.Fprintf(a.stdout, "Unmounted %s.\n", dir)
 			return nil
