@@ -135,7 +135,8 @@ func (s *Store) Close() error {
 }
 
 // Migrate makes this package's tables in a database of Beta9's, and the two columns of an image where they are missing.
-// Several processes may do so at the same time.
+// Several processes may do so at the same time. For the table of images, which Beta9 uses, it waits for three seconds: the
+// error is then that the store is unavailable, and nothing of Beta9's has changed.
 func Migrate(ctx context.Context, dsn string) error {
 	config, err := pgx.ParseConfig(dsn)
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
 	"github.com/beam-cloud/docker-credential-beta9/secrets"
 	"github.com/beam-cloud/docker-credential-beta9/secrets/beta9"
@@ -31,6 +33,40 @@ AND relname NOT LIKE 'cred\_%' AND attname NOT IN ('credential_secret_name', 'cr
 	}
 	if n := ask[int](t, address, `SELECT max(version_id) FROM cred_beta9_version`); n != 1 {
 		t.Errorf("own version %d", n)
+	}
+}
+
+// TestMigrationGivesWay migrates while a long transaction has read the images. Beta9 reads them afterwards, which it could
+// not as long as the migration waited for its lock.
+func TestMigrationGivesWay(t *testing.T) {
+	t.Parallel()
+	address := fresh(t)
+	ctx := t.Context()
+	conn, err := pgx.Connect(ctx, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(ctx)
+	for _, q := range []string{"BEGIN", "SELECT count(*) FROM image"} {
+		if _, err := conn.Exec(ctx, q); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := beta9.Migrate(ctx, address); helpers.ReasonOf(err) != helpers.Unavailable || !strings.Contains(helpers.HintOf(err), "pg_stat_activity") {
+		t.Errorf("%v, hint %q", err, helpers.HintOf(err))
+	}
+	const made = `SELECT count(*) FROM pg_attribute WHERE attrelid = 'image'::regclass AND attname LIKE 'credential%'`
+	if n := ask[int](t, address, made); n != 0 {
+		t.Errorf("%d columns were made", n)
+	}
+	if _, err := conn.Exec(ctx, "COMMIT"); err != nil {
+		t.Fatal(err)
+	}
+	if err := beta9.Migrate(ctx, address); err != nil {
+		t.Error(err)
+	}
+	if n := ask[int](t, address, made); n != 2 {
+		t.Errorf("%d columns were made", n)
 	}
 }
 

@@ -37,6 +37,8 @@ BEGIN
         SELECT 1 FROM pg_attribute
         WHERE attrelid = 'image'::regclass AND attname = 'credential_secret_names' AND NOT attisdropped
     ) THEN
+        -- Whatever Beta9 asks of the table meanwhile waits behind this, and this behind what uses the table.
+        PERFORM set_config('lock_timeout', '3s', true);
         ALTER TABLE image
             ADD COLUMN IF NOT EXISTS credential_secret_name varchar(255),
             ADD COLUMN IF NOT EXISTS credential_secret_id varchar(36);

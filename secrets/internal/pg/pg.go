@@ -43,6 +43,8 @@ func Hint(err error) string {
 		return "make the database, or see that its name is right"
 	case "25006": // read_only_sql_transaction
 		return "this server only reads: name the primary one, or add target_session_attrs=read-write to the address"
+	case "55P03": // lock_not_available
+		return "a transaction keeps a table for itself: end it (pg_stat_activity shows it), or try again later"
 	case "53100": // disk_full
 		return "make room on the disk of the database"
 	case "28P01", "28000": // invalid_password, invalid_authorization_specification
