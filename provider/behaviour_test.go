@@ -26,6 +26,7 @@ var behaviours = map[string]func(serverURL, folder string) int{
 	"gated":      gated,
 	"turnstile":  turnstile,
 	"none":       func(string, string) int { return say(helpers.ErrNotFound.Error()+"\n", 1) },
+	"ended":      func(string, string) int { return say("canceled: "+canary+"\n", 1) },
 	"throttled":  func(string, string) int { return say("throttled: "+canary+"\n", 1) },
 	"mute":       func(string, string) int { return say("", 1) },
 	"babble":     func(string, string) int { return say("no reason, but "+canary+"\n", 1) },

@@ -6,11 +6,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
@@ -52,6 +54,69 @@ func TestLookupThatDoesNotReturn(t *testing.T) {
 			t.Errorf("%s: the next look-up: %v", name, err)
 		}
 	}
+}
+
+// A hit whose hook panics fails as well: who asks does not count on a panic.
+func TestHitThatDoesNotReturn(t *testing.T) {
+	t.Parallel()
+	f := newFolder(t, "honest")
+	p := f.provider(Options{Source: Materials{material(t, here, "pw")}, Trace: Trace{Hit: func(helpers.Registry) { panic("not-a-secret") }}})
+	secretOf(t, p, here, "")
+	_, err := p.GetCredentials(t.Context(), here, "")
+	_, other := p.Token(t.Context(), registry(t, here))
+	for _, err := range []error{err, other} {
+		if helpers.ReasonOf(err) != helpers.Internal || strings.Contains(fmt.Sprint(err), "not-a-secret") {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
+// To forget one registry lets nobody ask the Source again for what it is being asked for another.
+func TestInvalidateLeavesOtherQuestionsAlone(t *testing.T) {
+	t.Parallel()
+	f := newFolder(t, "honest")
+	synctest.Test(t, func(t *testing.T) {
+		gate := make(chan struct{})
+		var asked atomic.Int32
+		p := f.provider(Options{Source: source(func(context.Context, helpers.Registry) (helpers.Material, error) {
+			asked.Add(1)
+			<-gate
+			return helpers.Material{}, helpers.ErrNotFound
+		})})
+		defer p.Close()
+		ask := func(after int32) {
+			t.Helper()
+			go p.GetCredentials(t.Context(), here, "acme/app")
+			synctest.Wait()
+			if got := asked.Load(); got != after {
+				t.Errorf("the Source was asked %d times, not %d", got, after)
+			}
+		}
+		ask(1)
+		p.Invalidate("other.example.com")
+		ask(1)
+		p.Invalidate("https://" + strings.ToUpper(here))
+		ask(2)
+		close(gate)
+		synctest.Wait()
+	})
+}
+
+// A deadline that is as good as none leaves a helper its time.
+func TestLongestDeadline(t *testing.T) {
+	t.Parallel()
+	f := newFolder(t, "honest")
+	p := f.provider(Options{Source: Materials{material(t, here, "pw")}, Deadline: math.MaxInt64})
+	secretOf(t, p, here, "")
+	for _, entry := range f.runs()[0].environ {
+		if told, ok := strings.CutPrefix(entry, "BETA9_CREDENTIAL_TIMEOUT="); ok {
+			if d, err := time.ParseDuration(told); err != nil || d < 21*time.Hour || d > 24*time.Hour {
+				t.Errorf("the helper has %s", told)
+			}
+			return
+		}
+	}
+	t.Error("the helper was told no deadline")
 }
 
 // A Source that takes its time leaves the look-up less of it, and not the run of the helper: others may join that.

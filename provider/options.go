@@ -13,6 +13,9 @@ import (
 // still gets to say what the trouble is.
 const defaultDeadline = 15 * time.Second
 
+// longestDeadline is what a helper gives itself at the most. Times can be added to it.
+const longestDeadline = 24 * time.Hour
+
 // A Policy says whose identity a provider may use.
 type Policy int
 
@@ -43,7 +46,7 @@ type Options struct {
 	Network Network
 	// MapFile is the absolute path of a map file, for this package and the helpers; see [helpers.ReadMap]. It may be empty.
 	MapFile string
-	// Deadline bounds a look-up, the wait for a turn included; 0 stands for 15 seconds.
+	// Deadline bounds a look-up, the wait for a turn included; 0 stands for 15 seconds. It is a day at the most.
 	Deadline time.Duration
 	// Concurrent is how many helpers run at once; 0 stands for 8, which is the most that is of use. The tenants share them,
 	// see [Provider.For].

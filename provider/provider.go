@@ -45,6 +45,7 @@ func New(o Options) (*Provider, error) {
 	if o.Deadline == 0 {
 		o.Deadline = defaultDeadline
 	}
+	o.Deadline = min(o.Deadline, longestDeadline)
 	folder, err := openFolder(o)
 	if err != nil {
 		return nil, err
@@ -124,8 +125,7 @@ func (p *Provider) Name() string { return "beta9" }
 func (p *Provider) GetCredentials(ctx context.Context, registry, scope string) (*authn.AuthConfig, error) {
 	at := place{registry, scope}
 	if a := p.memory.get(at, p.now()); a != nil {
-		p.options.Trace.hit(a.registry)
-		return a.reply()
+		return p.hit(a).reply()
 	}
 	return p.look(ctx, at).reply()
 }
@@ -140,10 +140,18 @@ func (p *Provider) Token(ctx context.Context, r helpers.Registry) (helpers.Crede
 func (p *Provider) answer(ctx context.Context, r helpers.Registry) *answer {
 	at := place{r.WithScope("").String(), string(r.Scope())}
 	if a := p.memory.get(at, p.now()); a != nil {
-		p.options.Trace.hit(a.registry)
-		return a
+		return p.hit(a)
 	}
 	return p.look(ctx, at)
+}
+
+// hit tells the trace of an answer from memory. A panic in there is a failure, as in a look-up: who asks is CLIP, which
+// does not count on one.
+func (p *Provider) hit(a *answer) *answer {
+	if p.options.Trace.Hit == nil || p.options.Trace.heard(a.registry) {
+		return a
+	}
+	return p.lookups.lost
 }
 
 // Invalidate forgets what is known of a registry, in any spelling. The next look-up runs the helper, which then leaves
@@ -156,8 +164,11 @@ func (p *Provider) Invalidate(registry string) {
 	}
 	p.tokens.drop(r.Identity())
 	p.runs.forget(func(k key) bool { return k.identity == r.Identity() })
-	p.lookups.forget(func(place) bool { return true }) // those for other registries find the runs they wait for again
-	p.memory.drop(r.Identity())                        // last, so that nothing from before the others is remembered
+	p.lookups.forget(func(at place) bool {
+		asked, err := parse(at)
+		return err == nil && asked.Identity() == r.Identity()
+	})
+	p.memory.drop(r.Identity()) // last, so that nothing from before the others is remembered
 }
 
 // errClosed is the cause of what fails after Close.

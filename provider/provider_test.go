@@ -198,6 +198,7 @@ func TestHelpersThatMisbehave(t *testing.T) {
 		"silent":    helpers.BadAnswer,
 		"garbage":   helpers.BadAnswer,
 		"two":       helpers.BadAnswer,
+		"ended":     helpers.Unavailable,
 		"liar":      helpers.BadAnswer,
 		"bell":      helpers.BadAnswer,
 		"no-secret": helpers.BadAnswer,
@@ -242,7 +243,9 @@ func TestHelpersThatMisbehave(t *testing.T) {
 			if len(heard) != 1 || heard[0] != err {
 				t.Errorf("the trace heard %v", heard)
 			}
-			f.wantRuns(1)
+			if want != helpers.Timeout { // in its time it may not even have come to write that it runs
+				f.wantRuns(1)
+			}
 		})
 	}
 }

@@ -38,7 +38,7 @@ func (p *Provider) run(ctx context.Context, q ask, trusted bool) (helpers.Creden
 		return helpers.Credential{}, execute.Failure(err)
 	}
 	if result.ExitCode != 0 {
-		return helpers.Credential{}, p.refusal(q, result)
+		return helpers.Credential{}, p.refusal(ctx, q, result)
 	}
 	c, err := helpers.ParseAnswer(result.Stdout, q.registry.String())
 	if err != nil {
@@ -68,7 +68,7 @@ func (p *Provider) environ(trusted bool) []string {
 
 // refusal reads the outcome of a helper that ended with an error. Nothing it printed is taken over but the reason, and,
 // under the policy Ambient, the hint for the person whose machine it is.
-func (p *Provider) refusal(q ask, result execute.Result) error {
+func (p *Provider) refusal(ctx context.Context, q ask, result execute.Result) error {
 	err := helpers.ParseErrorLine(result.Stdout)
 	if helpers.IsNotFound(err) {
 		return helpers.ErrNotFound
@@ -77,6 +77,9 @@ func (p *Provider) refusal(q ask, result execute.Result) error {
 		Reason: helpers.ReasonOf(err),
 		Text:   q.typ.Executable() + " has no credential for " + q.registry.Identity() + " because it failed",
 		Cause:  err,
+	}
+	if f.Reason == helpers.Canceled && ctx.Err() == nil {
+		f.Reason = helpers.Unavailable // somebody has ended it who does not ask for the credential
 	}
 	if p.options.Policy == Ambient {
 		f.Hint = hintOf(result.Stderr)

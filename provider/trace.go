@@ -29,10 +29,11 @@ type Exec struct {
 	Took time.Duration
 }
 
-func (t Trace) hit(r helpers.Registry) {
-	if t.Hit != nil {
-		t.Hit(r)
-	}
+// heard calls Hit, and tells whether it returned.
+func (t Trace) heard(r helpers.Registry) (returned bool) {
+	defer func() { _ = recover() }()
+	t.Hit(r)
+	return true
 }
 
 func (t Trace) execStart(e Exec) {

@@ -58,7 +58,8 @@ func (c Call) environment(ctx context.Context) []string {
 		env = append(env, "GOMAXPROCS=2")
 	}
 	if end, ok := ctx.Deadline(); ok && c.TellDeadline {
-		left := max(time.Until(end)*9/10, time.Millisecond)
+		left := time.Until(end)
+		left = max(left-left/10, time.Millisecond)
 		env = append(env, "BETA9_CREDENTIAL_TIMEOUT="+left.Round(time.Millisecond).String())
 	}
 	return env
