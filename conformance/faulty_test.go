@@ -76,6 +76,8 @@ var computingFaults = []struct {
 	{"needs a cache", "P7"},
 	{"keeps the token", "V4"},
 	{"keeps no token", "T1"},
+	{"keeps to its cache", "T1"},
+	{"renews for itself alone", "T1"},
 	{"hands out what has ended", "T3"},
 	{"keeps what is about to end", "T4"},
 }

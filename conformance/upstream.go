@@ -118,6 +118,16 @@ var computed = []testCase{
 		if _, ok := o.answer(); !ok || up.Calls() == before {
 			p.sawf("get with BETA9_CREDENTIAL_CACHE=off: %s after %d calls, want a new token", o, up.Calls()-before)
 		}
+		before = up.Calls()
+		o = p.do(call{args: []string{"get"}, stdin: strings.NewReader(p.Host), env: append(up.Env(), "BETA9_CREDENTIAL_CACHE=renew")})
+		renewed, ok := o.answer()
+		if !ok || up.Calls() == before {
+			p.sawf("get with BETA9_CREDENTIAL_CACHE=renew: %s after %d calls, want a new token", o, up.Calls()-before)
+		}
+		before = up.Calls()
+		if again, ok := p.computes(up); ok && (again.Secret != renewed.Secret || up.Calls() != before) {
+			p.sawf("get after a renewal: another token, or a call of the service, want the one that was fetched last")
+		}
 	})},
 	{id: "T3", about: "a token that has ended is not handed out", applies: hasUpstream, run: withUpstream(func(p *probe, up Upstream) {
 		up.Behave(Behaviour{Lifetime: -time.Minute})

@@ -388,9 +388,21 @@ func TestInvalidate(t *testing.T) {
 	secretOf(t, p, here, "acme/b")
 	trust := []bool{true, true, false, true}
 	for i, r := range f.runs() {
-		if distrusted := strings.Contains(strings.Join(r.environ, "\n"), "BETA9_CREDENTIAL_CACHE=off"); distrusted == trust[i] {
-			t.Errorf("run %d: the helper's own cache is left aside: %t", i+1, distrusted)
+		if distrusted := strings.Contains(strings.Join(r.environ, "\n"), "BETA9_CREDENTIAL_CACHE=renew"); distrusted == trust[i] {
+			t.Errorf("run %d: the helper's own cache is renewed: %t", i+1, distrusted)
 		}
+	}
+}
+
+// Who wants no token on the disk gets none there by a renewal.
+func TestInvalidateWritesNothing(t *testing.T) {
+	t.Parallel()
+	f := newFolder(t, "honest")
+	p := f.provider(Options{Policy: Ambient, Environ: []string{"BETA9_CREDENTIAL_CACHE=off"}})
+	p.Invalidate(here)
+	secretOf(t, p, here, "")
+	if env := strings.Join(f.runs()[0].environ, "\n"); strings.Count(env, "BETA9_CREDENTIAL_CACHE=") != 1 {
+		t.Errorf("%s", env)
 	}
 }
 

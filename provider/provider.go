@@ -154,8 +154,8 @@ func (p *Provider) hit(a *answer) *answer {
 	return p.lookups.lost
 }
 
-// Invalidate forgets what is known of a registry, in any spelling. The next look-up runs the helper, which then leaves
-// its own cache aside. A caller that was refused by the registry calls [Provider.Refused], which knows when this is of
+// Invalidate forgets what is known of a registry, in any spelling. The next look-up runs the helper, which then renews
+// what is in its own cache. A caller that was refused by the registry calls [Provider.Refused], which knows when this is of
 // use.
 func (p *Provider) Invalidate(registry string) {
 	r, err := helpers.ParseServerURL(registry)

@@ -14,6 +14,9 @@ import (
 // mapVariable names the map file to a helper.
 const mapVariable = "BETA9_CREDENTIAL_REGISTRIES"
 
+// cacheVariable says what a helper does with its own cache.
+const cacheVariable = "BETA9_CREDENTIAL_CACHE"
+
 // maxHint is the longest hint that is taken over from a helper, in bytes: a few lines of a terminal.
 const maxHint = 512
 
@@ -57,8 +60,11 @@ func (p *Provider) environ(trusted bool) []string {
 	if p.options.Policy == Isolated {
 		env = append(p.options.Network.environ(), "BETA9_CREDENTIAL_AMBIENT=off")
 	}
-	if p.options.Policy == Isolated || !trusted {
-		env = append(env, "BETA9_CREDENTIAL_CACHE=off")
+	switch {
+	case p.options.Policy == Isolated:
+		env = append(env, cacheVariable+"=off")
+	case !trusted && !slices.Contains(env, cacheVariable+"=off"):
+		env = append(env, cacheVariable+"=renew")
 	}
 	if p.options.MapFile != "" {
 		env = append(env, mapVariable+"="+p.options.MapFile)

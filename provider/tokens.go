@@ -54,7 +54,7 @@ type tokens struct {
 	mu   sync.Mutex
 	kept map[key]token
 	// distrusted holds the registries whose credential was refused: the next run of a helper must not take it from the
-	// helper's own cache.
+	// helper's own cache, but renew it there, for whoever asks for another part of the registry.
 	distrusted map[string]bool
 	// refused holds the hashes of the secrets that a registry has refused, see [Provider.Refused].
 	refused map[[sha256.Size]byte]bool

@@ -19,8 +19,16 @@ import (
 	"github.com/beam-cloud/docker-credential-beta9/internal/seal"
 )
 
-// Variable is the environment variable that forbids, as "off", to write a token to the disk.
+// Variable is the environment variable of the cache.
 const Variable = "BETA9_CREDENTIAL_CACHE"
+
+// Its values, besides on.
+const (
+	// Off forbids to write a token to the disk, and to read one.
+	Off = "off"
+	// Renew hands out nothing that came before the call began, as a registry may have refused it, and keeps what comes.
+	Renew = "renew"
+)
 
 // traceName is what the cache is called among the sources of a trace.
 const traceName = "cache"
@@ -32,12 +40,12 @@ type Cache struct {
 	folders folders.Folders
 	lasting folders.Folders // where tokens lie for a process that has no folder of the session
 	keys    *seal.Keys
-	off     bool
+	mode    string // what Variable says
 	now     func() time.Time
 }
 
-// Open returns the cache of a type. Nothing is read or created until it is needed. With [Variable] set to off, nothing
-// is read or written, and every source is asked each time. now tells the time.
+// Open returns the cache of a type, as [Variable] wants it. Nothing is read or created until it is needed. now tells the
+// time.
 func Open(typ string, getenv func(string) string, now func() time.Time) *Cache {
 	lasting := func(name string) string {
 		if name == "XDG_RUNTIME_DIR" {
@@ -45,7 +53,7 @@ func Open(typ string, getenv func(string) string, now func() time.Time) *Cache {
 		}
 		return getenv(name)
 	}
-	return &Cache{typ: typ, folders: folders.New(getenv), lasting: folders.New(lasting), off: getenv(Variable) == "off", now: now}
+	return &Cache{typ: typ, folders: folders.New(getenv), lasting: folders.New(lasting), mode: getenv(Variable), now: now}
 }
 
 // Sharing returns the cache with keys that others use as well.

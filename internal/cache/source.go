@@ -31,7 +31,7 @@ func (s *source) Token(ctx context.Context, r helpers.Registry) (helpers.Credent
 		return helpers.Credential{}, err
 	}
 	c := &call{source: s, registry: r, key: key, began: s.cache.now()}
-	if key.Token == "" || s.cache.off {
+	if key.Token == "" || s.cache.mode == Off {
 		return c.ask(ctx)
 	}
 	return c.answer(ctx)
@@ -61,7 +61,15 @@ func (c *call) answer(ctx context.Context) (helpers.Credential, error) {
 }
 
 // state returns what an entry is good for now.
-func (c *call) state(e entry) state { return e.at(c.began, c.cache.now(), c.key.Origin) }
+func (c *call) state(e entry) state {
+	if c.renewing() && !c.began.Before(e.came) {
+		return useless
+	}
+	return e.at(c.began, c.cache.now(), c.key.Origin)
+}
+
+// renewing tells that what is kept is not trusted.
+func (c *call) renewing() bool { return c.cache.mode == Renew }
 
 // use answers with an entry.
 func (c *call) use(ctx context.Context, e entry) (helpers.Credential, error) {
@@ -141,6 +149,8 @@ func (c *call) fill(ctx context.Context, old entry, keep func(entry)) (helpers.C
 	case c.state(old) != useless && c.outage(err, old):
 		keep(old.afterOutage(now))
 		return c.use(ctx, old)
+	case c.renewing() && (helpers.IsOutage(err) || errors.Is(err, context.DeadlineExceeded)):
+		// What is kept may be good all the same, for whoever does not distrust it.
 	default:
 		keep(forError(err, c.key.Origin, now))
 	}

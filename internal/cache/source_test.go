@@ -560,7 +560,7 @@ func TestOffWritesNothing(t *testing.T) {
 	with(t, time.Hour, func(t *testing.T, r *rig) {
 		off := Open("test", func(name string) string {
 			if name == Variable {
-				return "off"
+				return Off
 			}
 			return r.env(name)
 		}, time.Now)
@@ -575,6 +575,61 @@ func TestOffWritesNothing(t *testing.T) {
 		if entries, err := os.ReadDir(r.home); err != nil || len(entries) != 0 {
 			t.Errorf("there is %v, %v", entries, err)
 		}
+	})
+}
+
+// A call that renews takes nothing that was there before, and shares what others who renew get meanwhile.
+func TestRenew(t *testing.T) {
+	renewing := func(r *rig) func() (helpers.Credential, error) {
+		c := Open("test", func(name string) string {
+			if name == Variable {
+				return Renew
+			}
+			return r.env(name)
+		}, time.Now)
+		return func() (helpers.Credential, error) {
+			ctx, cancel := context.WithTimeout(r.t.Context(), 10*time.Second)
+			defer cancel()
+			return c.Source(r.up).Token(ctx, helpers.Registry{})
+		}
+	}
+	with(t, time.Hour, func(t *testing.T, r *rig) {
+		renew := renewing(r)
+		first, _ := r.must()
+		pass(time.Minute)
+		r.up.set(slowly(lives(time.Hour)))
+		var together sync.WaitGroup
+		for range 8 {
+			together.Go(func() {
+				if c, err := renew(); err != nil || c.Secret() == "token of "+first.Format(time.RFC3339) {
+					t.Errorf("renewed to what was there: %v", err)
+				}
+			})
+		}
+		together.Wait()
+		if n := r.up.asked(); n != 1 {
+			t.Errorf("%d calls upstream for those who renew together", n)
+		}
+		made, asked := r.must()
+		if !made.After(first) || asked != 0 {
+			t.Errorf("afterwards there is the one of %v, after %d calls", made, asked)
+		}
+		for _, outage := range []error{throttled, helpers.ErrNoAnswer} {
+			pass(time.Minute)
+			r.up.set(fails(outage))
+			if c, err := renew(); err == nil || !c.IsZero() {
+				t.Error("an outage is bridged with what was there")
+			}
+			if still, asked := r.must(); !still.Equal(made) || asked != 0 {
+				t.Errorf("an outage has taken what others have: there is the one of %v, after %d calls", still, asked)
+			}
+		}
+		r.up.set(fails(denied))
+		if _, err := renew(); helpers.ReasonOf(err) != helpers.AccessDenied {
+			t.Errorf("%v", err)
+		}
+		r.up.set(lives(time.Hour))
+		r.want("after a denial", 1)
 	})
 }
 

@@ -384,10 +384,12 @@ func TestSecretFileThatCannotBeOne(t *testing.T) {
 // A switch that is misspelt must not be taken for leave.
 func TestMisspeltSwitch(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"BETA9_CREDENTIAL_AMBIENT", "BETA9_CREDENTIAL_CACHE"} {
+	for name, want := range map[string]string{
+		"BETA9_CREDENTIAL_AMBIENT": "is neither on nor off", "BETA9_CREDENTIAL_CACHE": "is none of on, off and renew",
+	} {
 		for _, bad := range []string{"OFF", "Off", "0", "false", "no", "off "} {
 			got := run("ghcr", "get", "ghcr.io", home(t), "GITHUB_TOKEN=t", name+"="+bad)
-			if got.stdout != "bad_request: "+name+" is neither on nor off\n" || got.code != 1 || !strings.HasPrefix(got.stderr, "hint: ") {
+			if got.stdout != "bad_request: "+name+" "+want+"\n" || got.code != 1 || !strings.HasPrefix(got.stderr, "hint: ") {
 				t.Errorf("%s=%s: %+v", name, bad, got)
 			}
 			if got := run("ghcr", "get", "docker.io", home(t), name+"="+bad); got.stdout != none {

@@ -121,12 +121,15 @@ func (c *call) ambient(ctx context.Context, m *helpers.Map, r helpers.Registry) 
 
 // switches checks the settings that forbid something: one that is misspelt would be taken for leave.
 func (p Process) switches() error {
-	for _, name := range [...]string{AmbientVariable, cache.Variable} {
-		switch p.Getenv(name) {
-		case "", "on", "off":
-		default:
-			return helpers.Fail(helpers.BadRequest, name+" is neither on nor off", "set it to on or off, or unset it")
-		}
+	switch p.Getenv(AmbientVariable) {
+	case "", "on", "off":
+	default:
+		return helpers.Fail(helpers.BadRequest, AmbientVariable+" is neither on nor off", "set it to on or off, or unset it")
+	}
+	switch p.Getenv(cache.Variable) {
+	case "", "on", cache.Off, cache.Renew:
+	default:
+		return helpers.Fail(helpers.BadRequest, cache.Variable+" is none of on, off and renew", "set it to one of them, or unset it")
 	}
 	return nil
 }

@@ -39,7 +39,8 @@ func compute(helpers.Registry) (helpers.Credential, error) {
 		return helpers.Credential{}, helpers.ErrNotFound
 	}
 	var t token
-	if data, err := os.ReadFile(cached()); err == nil && os.Getenv("BETA9_CREDENTIAL_CACHE") != "off" {
+	mode := os.Getenv("BETA9_CREDENTIAL_CACHE")
+	if data, err := os.ReadFile(cached()); err == nil && (mode != "off" && mode != "renew" || fault("keeps to its cache")) {
 		if json.Unmarshal(data, &t) == nil && time.Until(t.Ends) > 0 {
 			return helpers.NewCredential("user", t.Secret, t.Ends), nil
 		}
@@ -50,7 +51,7 @@ func compute(helpers.Registry) (helpers.Credential, error) {
 	if time.Now().After(t.Ends) && !fault("hands out what has ended") {
 		return helpers.Credential{}, helpers.Fail(helpers.BadAnswer, "the token has ended", "")
 	}
-	if fault("keeps no token") || time.Until(t.Ends) < margin && !fault("keeps what is about to end") {
+	if fault("keeps no token") || mode == "off" || mode == "renew" && fault("renews for itself alone") || time.Until(t.Ends) < margin && !fault("keeps what is about to end") {
 		return helpers.NewCredential("user", t.Secret, t.Ends), nil
 	}
 	data, _ := json.Marshal(t) // it always has an encoding
