@@ -29,6 +29,7 @@ func (p *Provider) run(ctx context.Context, q ask, trusted bool) (helpers.Creden
 		Env:          p.environ(trusted),
 		Tenant:       p.tenant,
 		TellDeadline: true,
+		Gentle:       p.options.Policy == Ambient,
 	}
 	if !q.material.IsZero() {
 		var err error

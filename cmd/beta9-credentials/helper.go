@@ -44,6 +44,7 @@ func (a *app) start(ctx context.Context, t helpers.Type, call execute.Call) (exe
 	if err != nil {
 		return execute.Result{}, execute.Failure(err)
 	}
+	call.Gentle = true // whatever it is given, it is this user's own
 	result, err := folder.Run(ctx, call)
 	if err != nil {
 		return result, execute.Failure(err)

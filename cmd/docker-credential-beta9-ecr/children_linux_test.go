@@ -3,6 +3,7 @@ package main_test
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"errors"
 	"io"
 	"os"
@@ -14,10 +15,13 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/beam-cloud/docker-credential-beta9/internal/dispatch"
 )
 
 // A program that prints keys does not outlive the helper that has started it, nor does what it has started in turn, unless
-// the helper was killed: neither when the time is over, nor when somebody wants the helper to end.
+// the helper was killed: neither when the time is over, nor when somebody wants the helper to end, or the dispatcher that
+// runs it.
 func TestNoProgramIsLeftBehind(t *testing.T) {
 	t.Parallel()
 	// What is heard here is not ignored there, even when whoever runs the tests ignores it.
@@ -30,13 +34,16 @@ func TestNoProgramIsLeftBehind(t *testing.T) {
 		program, timeout string
 		signal           os.Signal
 		says             string
+		by               string // who has got the signal, if not the helper
 	}{
-		"its time is over": {parent, "1s", nil, "timeout: "},
-		"SIGKILL":          {alone, "60s", os.Kill, ""},
-		"SIGTERM":          {parent, "60s", syscall.SIGTERM, "canceled: "},
-		"SIGINT":           {parent, "60s", os.Interrupt, "canceled: "},
-		"SIGHUP":           {parent, "60s", syscall.SIGHUP, "canceled: "},
-		"SIGQUIT":          {parent, "60s", syscall.SIGQUIT, "canceled: "},
+		"its time is over":          {program: parent, timeout: "5s", says: "timeout: "},
+		"SIGKILL":                   {program: alone, timeout: "60s", signal: os.Kill},
+		"SIGTERM":                   {program: parent, timeout: "60s", signal: syscall.SIGTERM, says: "canceled: "},
+		"SIGINT":                    {program: parent, timeout: "60s", signal: os.Interrupt, says: "canceled: "},
+		"SIGHUP":                    {program: parent, timeout: "60s", signal: syscall.SIGHUP, says: "canceled: "},
+		"SIGQUIT":                   {program: parent, timeout: "60s", signal: syscall.SIGQUIT, says: "canceled: "},
+		"SIGINT to the dispatcher":  {program: parent, timeout: "60s", signal: os.Interrupt, says: "canceled: ", by: dispatch.Name},
+		"SIGTERM to the dispatcher": {program: parent, timeout: "60s", signal: syscall.SIGTERM, says: "canceled: ", by: dispatch.Name},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -51,7 +58,7 @@ func TestNoProgramIsLeftBehind(t *testing.T) {
 			}
 			defer pipe.Close()
 			w.write(".aws/config", "[default]\ncredential_process = exec 9>"+witness+"; "+end.program+"\n")
-			helper := exec.CommandContext(t.Context(), w.helper, "get")
+			helper := exec.CommandContext(t.Context(), filepath.Join(filepath.Dir(w.helper), cmp.Or(end.by, filepath.Base(w.helper))), "get")
 			helper.Stdin = strings.NewReader(host)
 			for name, value := range w.env {
 				helper.Env = append(helper.Env, name+"="+value)

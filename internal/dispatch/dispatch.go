@@ -81,6 +81,8 @@ func (d dispatcher) carryOut(ctx context.Context, verb string) (serve.Outcome, e
 	if !ok {
 		return nobody(verb, r)
 	}
+	ctx, stop := interrupt.Context(ctx)
+	defer stop()
 	o, err := d.run(ctx, t, verb, input)
 	if errors.Is(err, execute.ErrMissing) {
 		return missing(verb, t, err)
@@ -127,7 +129,8 @@ func missing(verb string, t helpers.Type, err error) (serve.Outcome, error) {
 }
 
 // run runs the helper of a type. Its environment is this program's own, since both are the same user's; material on a
-// descriptor is handed on, because descriptors are not inherited.
+// descriptor is handed on, because descriptors are not inherited. A helper leads a process group of its own, so that what
+// ends this process does not reach it and its children: whoever calls run listens for that, and ends ctx.
 func (d dispatcher) run(ctx context.Context, t helpers.Type, verb string, input []byte) (serve.Outcome, error) {
 	path, err := d.folder()
 	if err != nil {
@@ -137,7 +140,7 @@ func (d dispatcher) run(ctx context.Context, t helpers.Type, verb string, input 
 	if err != nil {
 		return serve.Outcome{}, err
 	}
-	call := execute.Call{Type: t.Name, Verb: verb, Stdin: input, Env: d.process.Environ}
+	call := execute.Call{Type: t.Name, Verb: verb, Stdin: input, Env: d.process.Environ, Gentle: true}
 	if fd := d.process.Getenv(serve.FDVariable); fd != "" && verb == helpers.VerbGet {
 		if call.Material, err = readFD(fd); err != nil {
 			return serve.Outcome{}, err
@@ -146,9 +149,6 @@ func (d dispatcher) run(ctx context.Context, t helpers.Type, verb string, input 
 			return strings.HasPrefix(entry, serve.FDVariable+"=")
 		})
 	}
-	// A helper leads a process group of its own, so that what ends this process does not reach it and its children.
-	ctx, stop := interrupt.Context(ctx)
-	defer stop()
 	result, err := folder.Run(ctx, call)
 	return serve.Outcome{Stdout: result.Stdout, Stderr: result.Stderr, Code: result.ExitCode}, err
 }

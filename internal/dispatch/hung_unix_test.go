@@ -19,6 +19,39 @@ import (
 	"github.com/beam-cloud/docker-credential-beta9/internal/dispatch"
 )
 
+// A list that somebody ends before it is whole is none.
+func TestListThatIsEnded(t *testing.T) {
+	t.Parallel()
+	dir := withHung(t)
+	witness := filepath.Join(t.TempDir(), "witness")
+	if err := syscall.Mkfifo(witness, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	pipe, err := os.OpenFile(witness, os.O_RDWR, 0) // which waits for nobody
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pipe.Close()
+	cmd := exec.Command(filepath.Join(dir, dispatch.Name), "list")
+	// The keys have both helpers run: they may have something to list.
+	cmd.Env = []string{home(t), "WITNESS=" + witness, "NGC_API_KEY=not-a-secret", "GITHUB_TOKEN=not-a-secret", "BETA9_CREDENTIAL_TIMEOUT=1m"}
+	var out strings.Builder
+	cmd.Stdout = &out
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bufio.NewReader(pipe).ReadString('\n'); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	if said := out.String(); !strings.HasPrefix(said, "canceled: ") || cmd.ProcessState.ExitCode() != 1 {
+		t.Errorf("%q, %s", said, cmd.ProcessState)
+	}
+}
+
 // Whatever ends the dispatcher ends the helper that it runs, and the helper's children.
 func TestNothingStaysBehind(t *testing.T) {
 	t.Parallel()
@@ -45,7 +78,10 @@ func TestNothingStaysBehind(t *testing.T) {
 			cmd.Stdin = strings.NewReader("nvcr.io")
 			cmd.Env = []string{home(t), "WITNESS=" + witness, "BETA9_CREDENTIAL_TIMEOUT=1m"}
 			if end == nil {
-				cmd.Env = append(cmd.Env, "BETA9_CREDENTIAL_TIMEOUT=2s")
+				cmd.Env = append(cmd.Env, "BETA9_CREDENTIAL_TIMEOUT=5s")
+			}
+			if err := pipe.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+				t.Fatal(err)
 			}
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)

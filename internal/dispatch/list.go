@@ -7,13 +7,14 @@ import (
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
 	"github.com/beam-cloud/docker-credential-beta9/internal/folders"
+	"github.com/beam-cloud/docker-credential-beta9/internal/interrupt"
 	"github.com/beam-cloud/docker-credential-beta9/internal/seal"
 	"github.com/beam-cloud/docker-credential-beta9/internal/serve"
 	"github.com/beam-cloud/docker-credential-beta9/internal/store"
 )
 
 // list merges what the helpers list. A helper that is missing, fails or does not end in time adds nothing: clients that
-// list cannot go on after a failure.
+// list cannot go on after a failure. One that is ended because somebody wants this process to end leaves no list.
 func (d dispatcher) list(ctx context.Context) (serve.Outcome, error) {
 	if deadline, ok := ctx.Deadline(); ok { // there has to be time left to say what the others list
 		var cancel context.CancelFunc
@@ -23,11 +24,16 @@ func (d dispatcher) list(ctx context.Context) (serve.Outcome, error) {
 	entries := map[string]string{}
 	var mu sync.Mutex
 	var all sync.WaitGroup
+	var stop context.CancelFunc
 	logins := store.Open(folders.New(d.process.Getenv)).Sharing(new(seal.Keys))
 	some := logins.Any()
 	for _, t := range helpers.Types() {
 		if !d.mayList(ctx, logins, some, t) {
 			continue
+		}
+		if stop == nil { // to listen for signals takes time
+			ctx, stop = interrupt.Context(ctx)
+			defer stop()
 		}
 		all.Go(func() {
 			o, err := d.run(ctx, t, helpers.VerbList, nil)
@@ -48,6 +54,9 @@ func (d dispatcher) list(ctx context.Context) (serve.Outcome, error) {
 		})
 	}
 	all.Wait()
+	if ctx.Err() == context.Canceled {
+		return serve.Outcome{}, helpers.Fail(helpers.Canceled, "the list was given up", "")
+	}
 	out, err := helpers.AppendList(nil, entries)
 	return serve.Outcome{Stdout: out}, err
 }

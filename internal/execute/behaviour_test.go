@@ -54,6 +54,7 @@ func init() {
 		"noise":    noise,
 		"orphan":   orphan,
 		"parent":   parent,
+		"polite":   polite,
 		"refuse":   refuse,
 		"silent":   func() int { return 0 },
 		"stop":     stop,
@@ -122,6 +123,16 @@ func hang() int {
 	// The witness never answers, and the process is killed while it waits, or
 	// ends when the witness goes first.
 	_, _ = io.Copy(io.Discard, conn)
+	return 0
+}
+
+// polite waits to be asked to end, and says something then.
+func polite() int {
+	asked := make(chan os.Signal, 1)
+	signal.Notify(asked, syscall.SIGTERM)
+	live("polite")
+	<-asked
+	fmt.Print("last words")
 	return 0
 }
 

@@ -33,6 +33,12 @@ type Call struct {
 	// TellDeadline adds BETA9_CREDENTIAL_TIMEOUT to Env: the time that is left
 	// when the helper starts, less a tenth for its start and its last words.
 	TellDeadline bool
+	// Gentle gives a helper whose call is given up before its time is over a
+	// moment to end what it has started, by SIGTERM where there is such a
+	// thing, before it is killed. What helpers start leads a group of its own.
+	// It is for the helpers of the user of this process: a tenant's are killed
+	// at once.
+	Gentle bool
 	// Started, if not nil, is called as soon as the helper runs, with its
 	// process id. The call waits for it to return.
 	Started func(pid int)

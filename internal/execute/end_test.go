@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"runtime"
 	"runtime/debug"
@@ -199,19 +200,42 @@ func TestCancelWhileRunning(t *testing.T) {
 // be stopped.
 func TestCancelWhatIsOutOfTheWay(t *testing.T) {
 	t.Parallel()
-	for _, behaviour := range []string{"defect", "stop"} {
-		t.Run(behaviour, func(t *testing.T) {
-			t.Parallel()
-			w := newWitness(t)
-			ctx, cancel := context.WithCancel(context.Background())
-			defer cancel()
-			done := begin(ctx, behaving(t, Options{}), Call{Type: behaviour, Verb: "get", Env: w.env()})
-			child := w.next()
-			cancel()
-			checkError(t, (<-done).err, ErrCanceled)
-			child.gone()
-		})
+	for _, behaviour := range []string{"defect", "stop", "hang"} {
+		for _, gentle := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, gentle %t", behaviour, gentle), func(t *testing.T) {
+				t.Parallel()
+				w := newWitness(t)
+				ctx, cancel := context.WithCancel(context.Background())
+				defer cancel()
+				done := begin(ctx, behaving(t, Options{}), Call{Type: behaviour, Verb: "get", Env: w.env(), Gentle: gentle})
+				child := w.next()
+				cancel()
+				checkError(t, (<-done).err, ErrCanceled)
+				child.gone()
+			})
+		}
 	}
+}
+
+// A helper that ends what it has started, in a group of its own, gets to do so when the call is a gentle one that is given
+// up, and not when its time is over.
+func TestCancelGently(t *testing.T) {
+	t.Parallel()
+	w := newWitness(t)
+	folder := behaving(t, Options{})
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	done := begin(ctx, folder, Call{Type: "polite", Verb: "get", Env: w.env(), Gentle: true})
+	child := w.next()
+	cancel()
+	if got := <-done; got.err != nil || string(got.Stdout) != "last words" {
+		t.Errorf("%q, %v", got.Stdout, got.err)
+	}
+	child.gone()
+	late, stop := context.WithTimeout(context.Background(), 10*time.Millisecond)
+	defer stop()
+	done = begin(late, folder, Call{Type: "polite", Verb: "get", Env: w.env(), Gentle: true})
+	checkError(t, (<-done).err, ErrDeadline)
 }
 
 func TestCancelWhileWaitingForATurn(t *testing.T) {

@@ -29,8 +29,7 @@ func newGroup(cmd *exec.Cmd) (*group, error) {
 func (g *group) started() error { return nil }
 
 // kill kills the whole group at once, and the leader wherever it went: it may
-// have joined another group. There is no gentler signal first: a helper in
-// trouble has had its own deadline to end by.
+// have joined another group.
 func (g *group) kill() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -39,6 +38,13 @@ func (g *group) kill() {
 	}
 	killGroup(g.cmd.Process.Pid)
 	_ = g.cmd.Process.Kill() // it says that the leader has ended
+}
+
+// ask asks the leader to end, and tells whether it could be asked.
+func (g *group) ask() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return !g.over && g.cmd.Process.Signal(syscall.SIGTERM) == nil
 }
 
 // close has nothing to let go of.

@@ -73,6 +73,9 @@ func (g *group) kill() {
 	})
 }
 
+// ask is for systems on which a program without a window can be asked to end.
+func (g *group) ask() bool { return false }
+
 // wait waits for the child to end and kills its descendants, which may hold its
 // output open.
 func (g *group) wait() {

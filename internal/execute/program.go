@@ -18,6 +18,9 @@ import (
 // group makes anybody wait this long.
 const lingering = 250 * time.Millisecond
 
+// lastWords is what a helper of a gentle call has to end in.
+const lastWords = 250 * time.Millisecond
+
 // errCut says that what a helper printed may not be all there.
 var errCut = errors.New("its standard output cannot be read to the end")
 
@@ -34,7 +37,9 @@ type child struct {
 	group          *group
 	feeds          []*feed
 	outputs        []*output
-	spare          func() // ends the watch over the context
+	spare          func()          // ends the watch over the context
+	caller         context.Context // the one of a gentle call, nil of others
+	ended          chan struct{}   // closed when the child of a gentle call has ended
 	stdout, stderr capped
 }
 
@@ -52,6 +57,9 @@ func (p *program) run(ctx context.Context, c Call, stdout int) (Result, error) {
 	defer k.close()
 	k.stdout.limit, k.stdout.over = stdout, stop
 
+	if c.Gentle {
+		k.caller, k.ended = ctx, make(chan struct{})
+	}
 	if err := k.live(running, c.Started); err != nil {
 		if ctx.Err() != nil {
 			return Result{}, ended(ctx, p.name)
@@ -177,12 +185,21 @@ func (k *child) live(ctx context.Context, started func(pid int)) error {
 	return nil
 }
 
-// watch has the child killed at the end of the context. It takes no goroutine
-// before that, which the watch of os/exec does.
+// watch has the child killed at the end of the context, after its last words
+// when the call is a gentle one and was given up. It takes no goroutine before that, which the watch of
+// os/exec does.
 func (k *child) watch(ctx context.Context) {
 	killed := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(killed)
+		if k.caller != nil && k.caller.Err() == context.Canceled && k.group.ask() {
+			enough := time.NewTimer(lastWords)
+			defer enough.Stop()
+			select {
+			case <-k.ended:
+			case <-enough.C:
+			}
+		}
 		k.group.kill()
 	})
 	k.spare = func() {
@@ -198,6 +215,9 @@ func (k *child) wait() error {
 	late := make(chan time.Time)
 	defer time.AfterFunc(lingering, func() { close(late) }).Stop()
 	err := k.group.reap(late)
+	if k.ended != nil {
+		close(k.ended)
+	}
 	for _, o := range k.outputs {
 		o.finish(late)
 	}
