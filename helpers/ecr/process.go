@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -131,11 +132,19 @@ func (c *chain) printed(ctx context.Context, source, what string, program func(c
 	command.Stdout = &out
 	command.WaitDelay = lastBreath
 	group(command)
-	err := command.Run()
+	err := onOneThread(command.Run)
 	if errors.Is(err, exec.ErrWaitDelay) {
 		err = nil // it has ended well; a child of it held its output
 	}
 	exit, exited := errors.AsType[*exec.ExitError](err)
+	killed := exited && bySignal(exit.ExitCode())
+	if killed {
+		// Whoever ends this process may have ended the program with it, which says nothing about its login.
+		select {
+		case <-ctx.Done():
+		case <-time.After(lastBreath / 10):
+		}
+	}
 	switch {
 	case ctx.Err() == context.Canceled:
 		return helpers.Material{}, helpers.Fail(helpers.Canceled, what+" was ended", "")
@@ -143,6 +152,8 @@ func (c *chain) printed(ctx context.Context, source, what string, program func(c
 		return helpers.Material{}, helpers.Fail(helpers.Timeout, what+" did not end before the deadline", hint)
 	case out.full:
 		return helpers.Material{}, helpers.Fail(helpers.BadAnswer, what+" printed more than 64 KiB", hint)
+	case killed:
+		return helpers.Material{}, helpers.Fail(helpers.Unavailable, what+" was killed: "+exit.ProcessState.String(), "")
 	case exited:
 		return helpers.Material{}, helpers.Fail(helpers.LoginRequired,
 			what+" ended with "+exit.ProcessState.String()+" and without keys", hint)
@@ -159,6 +170,18 @@ func (c *chain) printed(ctx context.Context, source, what string, program func(c
 		return helpers.Material{}, helpers.Fail(helpers.BadAnswer, what+" printed something that is not keys in version 1", hint)
 	}
 	return newKeys(c.registry, source, v.AccessKeyID, v.SecretAccessKey, v.SessionToken)
+}
+
+// bySignal tells whether a signal has ended a program, or the one that its shell has run: then the shell's exit code is 128
+// more than the signal's number (https://pubs.opengroup.org/onlinepubs/9799919799/utilities/V3_chap02.html, 2.8.2).
+func bySignal(code int) bool { return code < 0 || code > 128 && code < 160 }
+
+// onOneThread starts a program and waits for it. On Linux the program dies with the thread that has started it, which in
+// somebody else's process may end before the process does.
+func onOneThread(run func() error) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	return run()
 }
 
 // output keeps what a program prints, up to a limit. What goes beyond ends the program by a closed pipe.
