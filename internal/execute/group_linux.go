@@ -2,6 +2,8 @@ package execute
 
 import (
 	"os"
+	"slices"
+	"sync"
 	"syscall"
 	"time"
 	"unsafe"
@@ -34,8 +36,9 @@ func (g *group) wait() {
 
 // reap reaps the leader. In a process that is the first of its container, or
 // that asked to be a subreaper, orphans become its children: there it reaps the
-// members that were killed as well, and waits for them until late at most. A
-// member that cannot be killed, since it has become somebody else, is left.
+// members that were killed as well, and waits for them until late at most.
+// Those that take longer, on a busy machine or because they cannot be killed
+// since they have become somebody else, are reaped when they end.
 func (g *group) reap(late <-chan time.Time) error {
 	if !adopts() {
 		return g.cmd.Wait()
@@ -52,8 +55,9 @@ func (g *group) reap(late <-chan time.Time) error {
 	for left {
 		select {
 		case <-again.C:
-			left = g.bury()
+			left = g.buryApart()
 		case <-late:
+			buryLater(g)
 			return err
 		}
 	}
@@ -68,6 +72,42 @@ func adopts() bool {
 	var is int32
 	_, _, failure := unix.RawSyscall6(unix.SYS_PRCTL, unix.PR_GET_CHILD_SUBREAPER, uintptr(unsafe.Pointer(&is)), 0, 0, 0, 0)
 	return failure == 0 && is != 0
+}
+
+// leftovers are the groups whose members had not all ended in time.
+var leftovers struct {
+	mu     sync.Mutex
+	groups []*group
+}
+
+// buryLater has a group's members reaped when they end.
+func buryLater(g *group) {
+	leftovers.mu.Lock()
+	defer leftovers.mu.Unlock()
+	leftovers.groups = append(leftovers.groups, g)
+	if len(leftovers.groups) == 1 {
+		go buryLeftovers()
+	}
+}
+
+// buryLeftovers looks at the groups again and again, until none is left.
+func buryLeftovers() {
+	const first, last = 10 * time.Millisecond, time.Second
+	for wait, left := first, true; left; wait = min(2*wait, last) {
+		time.Sleep(wait)
+		leftovers.mu.Lock()
+		leftovers.groups = slices.DeleteFunc(leftovers.groups, func(g *group) bool { return !g.buryApart() })
+		left = len(leftovers.groups) > 0
+		leftovers.mu.Unlock()
+	}
+}
+
+// buryApart is bury when the leader was reaped before: the last member may go
+// here, and its number to a child that this process makes just now.
+func (g *group) buryApart() bool {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	return g.bury()
 }
 
 // bury reaps the members that have ended and reports whether others are left.

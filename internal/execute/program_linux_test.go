@@ -158,7 +158,8 @@ func TestFirst(t *testing.T) {
 }
 
 // TestMemberThatStays has an orphan in the group that the group's end did not end,
-// as one that has become root. It is waited for no longer than for anything else.
+// as one that has become root. It is waited for no longer than for anything else,
+// and reaped when it ends.
 func TestMemberThatStays(t *testing.T) {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		t.Fatal(err)
@@ -194,6 +195,12 @@ func TestMemberThatStays(t *testing.T) {
 		t.Errorf("the member is gone: %v", err)
 	}
 	hang.gone()
+	for giveUp := time.Now().Add(patience); syscall.Kill(member.Process.Pid, 0) == nil; runtime.Gosched() {
+		if time.Now().After(giveUp) {
+			t.Error("nobody reaps it")
+			break
+		}
+	}
 	_ = member.Wait()
 }
 
