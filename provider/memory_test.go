@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -289,24 +290,32 @@ func TestOldCredentialServesWhileItsSuccessorIsFetched(t *testing.T) {
 	}
 }
 
-func TestSuccessorThatFailsIsAskedForOnce(t *testing.T) {
+// A successor that cannot be had is asked for again before the old one ends, with time in between.
+func TestSuccessorThatFailsIsAskedForAgain(t *testing.T) {
 	t.Parallel()
 	f := newFolder(t, "honest")
-	f.write("life", "1h")
+	f.write("life", "12h")
 	c := newClock(f)
 	ended := make(chan error, 10)
 	p := f.provider(Options{
 		Source: Materials{material(t, here, "swordfish")}, Now: c.Now,
 		Trace: Trace{ExecEnd: func(_ Exec, err error) { ended <- err }},
 	})
+	fails := func() {
+		t.Helper()
+		if got := secretOf(t, p, here, ""); got != "swordfish/1" {
+			t.Errorf("got %q", got)
+		}
+		if err := <-ended; !errors.Is(err, helpers.Throttled) {
+			t.Fatalf("the successor: %v", err)
+		}
+		p.rest()
+	}
 	secretOf(t, p, here, "")
 	must(t, <-ended)
 	f.write("behaviour", "throttled")
-	c.Advance(late)
-	secretOf(t, p, here, "")
-	if err := <-ended; !errors.Is(err, helpers.Throttled) {
-		t.Fatalf("the successor: %v", err)
-	}
+	c.Advance(680 * time.Minute) // of the 713:45 to 715 that it serves
+	fails()
 	for range 10 {
 		c.Advance(recheck)
 		if got := secretOf(t, p, here, ""); got != "swordfish/1" {
@@ -314,11 +323,22 @@ func TestSuccessorThatFailsIsAskedForOnce(t *testing.T) {
 		}
 	}
 	f.wantRuns(2)
-	c.Advance(10 * time.Minute) // now the old one is over
+	c.Advance(22 * time.Minute) // five eighths of what was left are over
+	fails()
+	c.Advance(30 * time.Minute) // and now all of it is
 	if _, err := p.GetCredentials(t.Context(), here, ""); !errors.Is(err, helpers.Throttled) {
 		t.Errorf("an expired credential and nothing to take its place: %v", err)
 	}
-	f.wantRuns(3)
+	f.wantRuns(4)
+}
+
+// rest returns when no helper runs.
+func (p *Provider) rest() {
+	for running := 1; running > 0; runtime.Gosched() {
+		p.runs.mu.Lock()
+		running = len(p.runs.running)
+		p.runs.mu.Unlock()
+	}
 }
 
 // The trace hears of each answer from memory, have and none, with the registry that was asked for, and of no other.

@@ -51,6 +51,17 @@ func plan(now, expires time.Time) (s span, ahead time.Time) {
 	return newSpan(now, now.Add(usable)), now.Add(usable*85/100 + spread(usable/10))
 }
 
+// again says when a successor is asked for once more that could not be had at now: when half of the time is over that the
+// old one still serves, and so at last a few times in a short while, or never when hardly any is left.
+func again(now, until time.Time) time.Time {
+	const least = 30 * time.Second
+	half := until.Sub(now) / 2
+	if half < least {
+		return time.Time{}
+	}
+	return now.Add(half + spread(half/4))
+}
+
 // spread returns a random time of up to d.
 func spread(d time.Duration) time.Duration {
 	if d <= 0 {

@@ -26,7 +26,7 @@ type token struct {
 	credential helpers.Credential
 	err        error // nil, helpers.ErrNotFound, or a failure
 	life       span
-	ahead      time.Time // from then on the successor is fetched; zero when there is to be none, or it was asked for
+	ahead      time.Time // from then on the successor is fetched; zero when there is to be none, or it is being asked for
 }
 
 // newToken says how long the outcome of a helper counts.
@@ -84,7 +84,8 @@ func (ts *tokens) begin(identity string) (begun int, trusted bool) {
 }
 
 // put keeps an outcome that was fetched since begin, unless what is there is better: a failure does not take the place
-// of a credential that still serves, nor does one that ends no later, which would be asked for again and again.
+// of a credential that still serves, whose successor is then asked for again, nor does one that ends no later, which would
+// be asked for again and again.
 func (ts *tokens) put(k key, t token, now time.Time, begun int) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
@@ -95,8 +96,12 @@ func (ts *tokens) put(k key, t token, now time.Time, begun int) {
 		delete(ts.distrusted, k.identity)
 	}
 	if old, ok := ts.kept[k]; ok && old.err == nil && old.life.holds(now) {
-		failed := t.err != nil && !helpers.IsNotFound(t.err)
-		if failed || t.err == nil && !t.ahead.IsZero() && !t.life.until.After(old.life.until) {
+		switch {
+		case t.err != nil && !helpers.IsNotFound(t.err):
+			old.ahead = again(now, old.life.until)
+			ts.kept[k] = old
+			return
+		case t.err == nil && !t.ahead.IsZero() && !t.life.until.After(old.life.until):
 			return
 		}
 	}
