@@ -47,13 +47,17 @@ func (t *attachment) check(ctx context.Context, resolved map[helpers.Reference]s
 func (t *attachment) askForEverybody(ctx context.Context, ref helpers.Reference) error {
 	ctx, cancel := context.WithTimeout(ctx, checkDeadline)
 	defer cancel()
-	_, typ, err := t.app.lookup(ref.Registry().Identity())
+	m, err := t.app.environment().Map()
 	if err != nil {
 		return err
 	}
+	typ, takes := m.Lookup(ref.Registry())
 	says, err := question{ref: ref, typ: typ.Name}.ask(ctx, authn.Anonymous)
 	if says != unauthorized && says != absent {
 		return err
+	}
+	if !takes { // which no credential changes
+		return withHint(err, "see that the reference is right: "+ref.Registry().Identity()+" serves public images only")
 	}
 	hint := "store its secret with beta9-credentials secret put"
 	if variables := variablesOf(ref.Registry(), typ); variables != "" {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/beam-cloud/docker-credential-beta9/internal/cloudtest"
 	"github.com/beam-cloud/docker-credential-beta9/internal/registrytest"
 	"github.com/beam-cloud/docker-credential-beta9/secrets/secretstest"
 )
@@ -35,7 +37,8 @@ func runStoreScripts(t *testing.T, dir string, variables map[string]string) {
 }
 
 // TestCheck attaches images of two registries that ask who is there: BEARER and BASIC have what the scripts attach, and
-// accept the account robot for a part of it. OPEN does not ask, and GONE is not up.
+// accept the account robot for a part of it. OPEN does not ask, and GONE is not up. Behind PROXY, whose certificates are
+// vouched for by BUNDLE, are two registries that serve public images only.
 func TestCheck(t *testing.T) {
 	bin := genericHelper(t)
 	options := registrytest.Options{
@@ -56,9 +59,29 @@ func TestCheck(t *testing.T) {
 	}
 	gone := registrytest.Start(t, registrytest.Options{})
 	gone.Close()
+	proxy := cloudtest.NewProxy(t)
+	for _, host := range []string{"registry.k8s.io", "mcr.microsoft.com"} {
+		proxy.Serve(host, http.HandlerFunc(servePublic))
+	}
 	runStoreScripts(t, "testdata/check", map[string]string{
 		"BIN": bin, "BEARER": bearer.Name(), "BASIC": basic.Name(), "OPEN": open.Name(), "GONE": gone.Name(),
+		"PROXY": proxy.Getenv("HTTPS_PROXY"), "BUNDLE": proxy.Getenv("SSL_CERT_FILE"),
 	})
+}
+
+// servePublic is a registry that has the image app:1 for everybody, wants a credential for private:1, and has no other.
+func servePublic(w http.ResponseWriter, r *http.Request) {
+	switch r.URL.Path {
+	case "/v2/":
+	case "/v2/app/manifests/1":
+		w.Header().Set("Content-Type", "application/vnd.oci.image.manifest.v1+json")
+		w.Header().Set("Docker-Content-Digest", "sha256:"+strings.Repeat("a", 64))
+		w.Header().Set("Content-Length", "2")
+	case "/v2/private/manifests/1":
+		w.WriteHeader(http.StatusUnauthorized)
+	default:
+		w.WriteHeader(http.StatusNotFound)
+	}
 }
 
 // TestInterrupted ends commands while they use a store: nothing is wrong with the store.
