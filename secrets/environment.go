@@ -2,7 +2,6 @@ package secrets
 
 import (
 	"errors"
-	"slices"
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
 )
@@ -84,21 +83,31 @@ func halfThere(t helpers.Type, r helpers.Registry, getenv func(string) string) e
 	return nil
 }
 
-// everywhere are the keys that systems set without a credential beside them.
-var everywhere = []string{"GITHUB_ACTOR", "GCP_PROJECT_ID", "AWS_REGION"}
+// bySystem tells whether a key is there because a system set it, which sets no secret beside it: the runner of a job, the
+// tools of a cloud, the session of a desktop or of Windows (USERNAME), and in a pod with a workload identity of Azure what
+// belongs to the token in a file.
+func bySystem(key string, getenv func(string) string) bool {
+	switch key {
+	case "GITHUB_ACTOR", "GCP_PROJECT_ID", "AWS_REGION", "USERNAME":
+		return true
+	case "AZURE_TENANT_ID", "AZURE_CLIENT_ID":
+		return getenv("AZURE_FEDERATED_TOKEN_FILE") != ""
+	}
+	return false
+}
 
 // part returns a key that nobody sets who does not mean to give the secret of the set as well: one of those that may stand
 // beside it, or the last of those that have to when all of them are there. A part of these, such as the AZURE_CLIENT_ID of
 // a managed identity, says nothing of a secret.
 func part(k helpers.KeySet, getenv func(string) string) string {
 	for _, key := range k.Takes {
-		if getenv(key) != "" && !slices.Contains(everywhere, key) {
+		if getenv(key) != "" && !bySystem(key, getenv) {
 			return key
 		}
 	}
 	last := ""
 	for _, key := range k.Needs {
-		if last = key; getenv(key) == "" {
+		if last = key; getenv(key) == "" || bySystem(key, getenv) {
 			return ""
 		}
 	}
