@@ -106,12 +106,12 @@ does not open, no key is taken out.`,
 // tells how far it is.
 const rotatePatience = 6
 
-func (a *app) rotate(ctx context.Context, flag storeFlag, keep bool) error {
+func (a *app) rotate(ctx context.Context, flag storeFlag, keep bool) (err error) {
 	s, err := a.open(ctx, flag.mustBeThere())
 	if err != nil {
 		return err
 	}
-	defer shut(ctx, s)
+	defer func() { a.shut(ctx, s, err) }()
 	show, end := a.progress("sealing again")
 	count := 0
 	err = a.watched(ctx, rotatePatience, func(ctx context.Context, alive func()) error {
@@ -203,12 +203,12 @@ themselves are never shown.`,
 	}
 }
 
-func (a *app) listKeys(ctx context.Context, flag storeFlag) error {
+func (a *app) listKeys(ctx context.Context, flag storeFlag) (err error) {
 	s, err := a.open(ctx, flag.mustBeThere())
 	if err != nil {
 		return err
 	}
-	defer shut(ctx, s)
+	defer func() { a.shut(ctx, s, err) }()
 	at, err := a.address(flag)
 	if err != nil {
 		return err

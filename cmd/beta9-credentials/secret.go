@@ -44,7 +44,7 @@ func (a *app) inWorkspace(cmd *cobra.Command, flag storeFlag, workspace string, 
 }
 
 // workspace is inWorkspace for a command that does more than ask the store.
-func (a *app) workspace(ctx context.Context, cmd *cobra.Command, flag storeFlag, workspace string, do func(context.Context, workspaceStore) error) error {
+func (a *app) workspace(ctx context.Context, cmd *cobra.Command, flag storeFlag, workspace string, do func(context.Context, workspaceStore) error) (err error) {
 	if workspace == "" {
 		return usageError("%s needs a workspace: add --workspace", cmd.CommandPath())
 	}
@@ -55,7 +55,7 @@ func (a *app) workspace(ctx context.Context, cmd *cobra.Command, flag storeFlag,
 	if err != nil {
 		return err
 	}
-	defer shut(ctx, s)
+	defer func() { a.shut(ctx, s, err) }()
 	err = do(ctx, s)
 	if helpers.IsNotFound(err) {
 		err = withHint(&exitError{exitNone, err}, "see that the workspace and the image are named rightly: Beta9 makes them, and this command does not")

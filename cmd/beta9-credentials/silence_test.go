@@ -89,6 +89,57 @@ func TestSilentServer(t *testing.T) {
 	}
 }
 
+// A lasting store takes its time to close.
+type lasting struct {
+	workspaceStore
+	closing time.Duration
+	closed  chan struct{}
+}
+
+func (l lasting) Close() error {
+	defer close(l.closed)
+	time.Sleep(l.closing)
+	return nil
+}
+
+// TestShutting closes stores in the time of a bubble.
+func TestShutting(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		closing time.Duration
+		failed  error
+		ended   bool // the command has no time left
+		want    time.Duration
+	}{
+		"at once":                  {0, nil, false, 0},
+		"in time":                  {9 * time.Second, errors.New("of another kind"), false, 9 * time.Second},
+		"not in time":              {time.Hour, nil, false, 10*time.Second + lastMoment},
+		"after a timeout":          {time.Hour, withHint(helpers.Fail(helpers.Timeout, "the store does not answer", ""), "wait"), false, lastMoment},
+		"at once, after a timeout": {0, helpers.Fail(helpers.Timeout, "the store does not answer", ""), false, 0},
+		"after the end":            {time.Hour, nil, true, lastMoment},
+		"late, after the end":      {lastMoment / 2, nil, true, lastMoment / 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				a := &app{console: console{environ: []string{serve.TimeoutVariable + "=10s"}}}
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				if tt.ended {
+					cancel()
+				}
+				s := lasting{closing: tt.closing, closed: make(chan struct{})}
+				begun := time.Now()
+				a.shut(ctx, s, tt.failed)
+				if took := time.Since(begun); took != tt.want {
+					t.Errorf("it took %s, want %s", took, tt.want)
+				}
+				<-s.closed
+			})
+		})
+	}
+}
+
 // TestLockedTables asks while somebody else holds locks and does not end.
 func TestLockedTables(t *testing.T) {
 	t.Parallel()

@@ -163,30 +163,52 @@ func (a *app) watched(ctx context.Context, times time.Duration, do func(ctx cont
 	return err
 }
 
-// shut closes a store. What is left of a connection to a server that is silent is not waited for.
-func shut(ctx context.Context, s workspaceStore) {
-	closed := make(chan struct{})
+// awaited does what may go on when ctx has ended: from then on it is waited for a last moment, and left to itself. It tells
+// whether it was done.
+func awaited(ctx context.Context, do func()) bool {
+	done := make(chan struct{})
 	go func() {
-		defer close(closed)
-		s.Close()
+		defer close(done)
+		do()
 	}()
 	select {
-	case <-closed:
-		return
+	case <-done:
+		return true
 	case <-ctx.Done():
 	}
 	select {
-	case <-closed:
+	case <-done:
+		return true
 	case <-time.After(lastMoment):
+		return false
 	}
+}
+
+// shut closes a store. Closing waits for what is left of a connection on which a server fell silent: it gets the time of any
+// other call, and only a last moment after one that failed for want of an answer.
+func (a *app) shut(ctx context.Context, s workspaceStore, failed error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	if errors.Is(failed, helpers.Timeout) {
+		stop()
+	}
+	_ = a.within(ctx, func(ctx context.Context) error {
+		awaited(ctx, func() { s.Close() })
+		return nil
+	})
 }
 
 // open opens the store. The keyring and the file of an embedded store are made when neither is there, unless the store must
 // be there.
 func (a *app) open(ctx context.Context, f storeFlag) (s workspaceStore, err error) {
 	err = a.within(ctx, func(ctx context.Context) error {
-		s, err = a.openNow(ctx, f)
-		return err
+		var now workspaceStore
+		var failed error
+		if !awaited(ctx, func() { now, failed = a.openNow(ctx, f) }) { // it closes what it cannot open; see shut
+			return ctx.Err()
+		}
+		s = now
+		return failed
 	})
 	return s, err
 }
