@@ -32,6 +32,9 @@ type Images interface {
 	// Attach writes the secrets, by the rules of [Store.Put], and the references of the image, all or nothing. An
 	// image without references is detached.
 	Attach(ctx context.Context, image Image, secrets ...Secret) error
+	// Exists fails with [ErrNotFound] for a workspace or an image that is not there, in a store that knows which there are.
+	// The others take any name.
+	Exists(ctx context.Context, workspace, id string) error
 	// Image returns the references that are attached to an image.
 	Image(ctx context.Context, workspace, id string) (Image, error)
 	// Find returns the secret that an image needs for a registry: of those that cover one of the image's references

@@ -122,6 +122,10 @@ func (t *attachment) attach(ctx context.Context, check bool) error {
 			if err == nil {
 				next, resolved, err = t.plan(stored)
 			}
+			if err == nil && len(resolved) == 0 {
+				// Of a workspace or an image whose name is mistyped, "public" would say something else.
+				err = t.store.Exists(ctx, t.workspace, t.image.ID)
+			}
 			return err
 		})
 		if err != nil {

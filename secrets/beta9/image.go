@@ -126,6 +126,29 @@ WHERE w.external_id = $1 AND s.name = ANY ($2::text[]) ORDER BY array_position($
 	return "", "", found.Err()
 }
 
+// Exists asks Beta9's tables for the workspace and the image; see [secrets.Images].
+func (s *Store) Exists(ctx context.Context, workspace, id string) error {
+	image := secrets.Image{Workspace: workspace, ID: id}
+	if err := image.Check(); err != nil {
+		return err
+	}
+	workspace, err := checkWorkspace(workspace)
+	if err != nil {
+		return err
+	}
+	if err = s.knows(ctx, workspace); err == nil {
+		var there bool
+		err = s.pool.QueryRow(ctx, `SELECT EXISTS (SELECT 1 FROM image WHERE image_id = $1)`, id).Scan(&there)
+		if err == nil && !there {
+			err = secrets.NotFound(image)
+		}
+	}
+	if err != nil {
+		return unavailable(image, err)
+	}
+	return nil
+}
+
 // Image returns the references of an image; see [secrets.Images].
 func (s *Store) Image(ctx context.Context, workspace, id string) (secrets.Image, error) {
 	image := secrets.Image{Workspace: workspace, ID: id}

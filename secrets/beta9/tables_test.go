@@ -95,6 +95,21 @@ func TestImagesOfBeta9(t *testing.T) {
 	if list, err := s.List(ctx, workspace); err != nil || len(list) > 0 {
 		t.Errorf("%d secrets were written for an image that is not there, %v", len(list), err)
 	}
+	for _, c := range []struct{ workspace, image, want string }{
+		{workspace, image, ""}, {strings.ToUpper(other), image, ""},
+		{workspace, missing.ID, missing.String() + ": there is none"},
+		{"00000000-0000-4000-8000-000000000000", image, "workspace 00000000-0000-4000-8000-000000000000: there is none"},
+	} {
+		err := s.Exists(ctx, c.workspace, c.image)
+		if c.want == "" && err != nil || c.want != "" && (!helpers.IsNotFound(err) || err.Error() != c.want) {
+			t.Errorf("%s of %s: %v, want %q", c.image, c.workspace, err, c.want)
+		}
+	}
+	for _, odd := range []string{"", "\x00", "acme"} {
+		if err := s.Exists(ctx, odd, image); helpers.ReasonOf(err) != helpers.BadRequest {
+			t.Errorf("workspace %q: %v", odd, err)
+		}
+	}
 	const columns = `SELECT coalesce(credential_secret_name, '-') || ' ' || (credential_secret_id IS NOT NULL) FROM image`
 	attach(t, s, []secrets.Secret{github(t, "x", ""), github(t, "y", "acme")}, "registry.k8s.io/pause", "ghcr.io/acme/app")
 	if got, want := ask[string](t, address, columns), github(t, "y", "acme").Name+" true"; got != want {

@@ -219,6 +219,10 @@ func testAttach(t *testing.T, h Harness) {
 	if _, err := s.Image(ctx, workspace, image); !errors.Is(err, secrets.ErrNotFound) {
 		t.Errorf("an image that nobody attached: %v", err)
 	}
+	do(t, s.Exists(ctx, workspace, image))
+	if err := s.Exists(ctx, workspace, ""); !errors.Is(err, helpers.BadRequest) {
+		t.Errorf("an image without a name: %v", err)
+	}
 	seen := must(s.Put(ctx, login(t, workspace, "quay.io", "old")))(t)
 	stale := login(t, workspace, "quay.io", "new")
 	both := imageOf(t, workspace, image, "ghcr.io/a/b:1", "quay.io/c/d", "ghcr.io/a/b:1")

@@ -58,6 +58,11 @@ VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`,
 	return nil
 }
 
+// Exists checks the names alone; see [secrets.Images].
+func (s *Store) Exists(_ context.Context, workspace, id string) error {
+	return secrets.Image{Workspace: workspace, ID: id}.Check()
+}
+
 // Image returns the references of an image; see [secrets.Images].
 func (s *Store) Image(ctx context.Context, workspace, id string) (secrets.Image, error) {
 	image := secrets.Image{Workspace: workspace, ID: id}
