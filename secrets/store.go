@@ -29,8 +29,9 @@ type Store interface {
 //
 // Implementations are safe for concurrent use, also by several processes.
 type Images interface {
-	// Attach writes the secrets, by the rules of [Store.Put], and the references of the image, all or nothing. An
-	// image without references is detached.
+	// Attach writes the secrets, by the rules of [Store.Put], and the references of the image, all or nothing. A secret
+	// without material is not written: it has to be in its version still, where 0 stands for "there is none", or the
+	// error is [ErrConflict]. An image without references is detached.
 	Attach(ctx context.Context, image Image, secrets ...Secret) error
 	// Exists fails with [ErrNotFound] for a workspace or an image that is not there, in a store that knows which there are.
 	// The others take any name.

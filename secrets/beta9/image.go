@@ -46,7 +46,12 @@ func (s *Store) attach(ctx context.Context, tx pgx.Tx, c imageColumns, image sec
 		return err
 	}
 	for _, secret := range with {
-		if _, err := s.put(ctx, tx, secret); err != nil {
+		if secret.Material.IsZero() {
+			err = still(ctx, tx, secret.Place())
+		} else {
+			_, err = s.put(ctx, tx, secret)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -74,6 +79,21 @@ SELECT $1, $2, $3, $4, $5, unnest($6::text[]) ON CONFLICT DO NOTHING`,
 		return nil
 	}
 	return s.note(ctx, tx, id, image)
+}
+
+// still fails when a secret is not in its version any more. Who changes it from now on comes after the attaching. A secret
+// of an older release has the version 0, and whether it is there is not told.
+func still(ctx context.Context, q querier, p secrets.Place) error {
+	var version int64
+	err := q.QueryRow(ctx, `SELECT coalesce(c.version, 0) FROM `+tables+` WHERE w.external_id = $1 AND s.name = $2`,
+		p.Workspace, p.Name).Scan(&version)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return err
+	}
+	if version != p.Version {
+		return secrets.Conflict(p)
+	}
+	return nil
 }
 
 // note notes the first secret that the image needs where workers look for it. An image belongs to no workspace: when

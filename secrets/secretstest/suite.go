@@ -245,7 +245,29 @@ func testAttach(t *testing.T, h Harness) {
 			t.Errorf("%s: another secret than was attached", asked)
 		}
 	}
-	do(t, s.Attach(ctx, imageOf(t, workspace, image, "quay.io/c/d")))
+	// What is not to be written has to be as it was seen.
+	now := must(s.Get(ctx, workspace, seen.Name))(t)
+	kept := secrets.Secret{Workspace: workspace, Name: now.Name, Version: now.Version}
+	gone := must(s.Put(ctx, login(t, workspace, "ghcr.io/gone", "x")))(t)
+	do(t, s.Delete(ctx, workspace, gone.Name, gone.Version))
+	none := secrets.Secret{Workspace: workspace, Name: gone.Name}
+	for what, wrong := range map[string]secrets.Secret{
+		"replaced": {Workspace: workspace, Name: kept.Name, Version: seen.Version},
+		"made":     {Workspace: workspace, Name: kept.Name},
+		"removed":  {Workspace: workspace, Name: gone.Name, Version: gone.Version},
+	} {
+		err := s.Attach(ctx, imageOf(t, workspace, image, "docker.io/e/f"), login(t, workspace, "docker.io", "h"), kept, none, wrong)
+		if !errors.Is(err, secrets.ErrConflict) {
+			t.Errorf("with a secret that was %s meanwhile: %v", what, err)
+		}
+	}
+	if _, err := s.Get(ctx, workspace, secrets.Name(registry(t, "docker.io"), "")); !errors.Is(err, secrets.ErrNotFound) {
+		t.Errorf("with what was changed meanwhile, half was written: %v", err)
+	}
+	do(t, s.Attach(ctx, imageOf(t, workspace, image, "quay.io/c/d"), none, kept))
+	if got := must(s.Get(ctx, workspace, seen.Name))(t); got.Version != kept.Version || password(got) != "new" {
+		t.Errorf("what was to be kept is in version %d", got.Version)
+	}
 	if _, err := s.Find(ctx, workspace, image, registry(t, "ghcr.io")); !errors.Is(err, secrets.ErrNotFound) {
 		t.Errorf("a reference that was taken away: %v", err)
 	}

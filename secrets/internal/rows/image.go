@@ -3,6 +3,7 @@ package rows
 import (
 	"context"
 	"database/sql"
+	"errors"
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
 	"github.com/beam-cloud/docker-credential-beta9/secrets"
@@ -38,7 +39,12 @@ func (s *Store) attach(ctx context.Context, tx *sql.Tx, image secrets.Image, wit
 		}
 	}
 	for _, secret := range with {
-		if _, err := s.put(ctx, tx, secret); err != nil {
+		if secret.Material.IsZero() {
+			err = still(ctx, tx, secret.Place())
+		} else {
+			_, err = s.put(ctx, tx, secret)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -54,6 +60,20 @@ VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING`,
 				return err
 			}
 		}
+	}
+	return nil
+}
+
+// still fails when a secret is not in its version any more. Who changes it from now on comes after the attaching.
+func still(ctx context.Context, q querier, p secrets.Place) error {
+	var version int64
+	err := q.QueryRowContext(ctx, `SELECT version FROM cred_secret WHERE workspace = $1 AND name = $2 AND sealed IS NOT NULL`,
+		p.Workspace, p.Name).Scan(&version)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	if version != p.Version {
+		return secrets.Conflict(p)
 	}
 	return nil
 }
