@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -58,8 +57,8 @@ type attachment struct {
 	image     secrets.Image
 	// references are those of the image with what was found for each.
 	references []referenceView
-	// written are the secrets that were stored or changed, by name, with the versions that they replaced.
-	written map[string]secrets.Secret
+	// written are the secrets that were stored or changed.
+	written []secrets.Secret
 	// broken says of stored secrets, by name, why they do not open.
 	broken map[string]error
 	// accepted is the material that a registry accepted for a reference.
@@ -112,15 +111,15 @@ func pause(ctx context.Context, attempt int) error {
 const rounds = 5
 
 func (t *attachment) attach(ctx context.Context, check bool) error {
-	t.written = make(map[string]secrets.Secret)
 	asked := 0
 	for attempt := 1; ; attempt++ {
-		var next []secrets.Secret
+		var next, kept []secrets.Secret
 		var resolved map[helpers.Reference]secrets.Secret
 		err := t.app.within(ctx, func(ctx context.Context) error {
 			stored, err := t.stored(ctx)
 			if err == nil {
 				next, resolved, err = t.plan(stored)
+				kept = t.kept(stored, next)
 			}
 			if err == nil && len(resolved) == 0 {
 				// Of a workspace or an image whose name is mistyped, "public" would say something else.
@@ -144,7 +143,10 @@ func (t *attachment) attach(ctx context.Context, check bool) error {
 				continue
 			}
 		}
-		err = t.app.within(ctx, func(ctx context.Context) error { return t.write(ctx, next, resolved) })
+		err = t.app.within(ctx, func(ctx context.Context) error { return t.write(ctx, next, kept, len(resolved) == 0) })
+		if err == nil {
+			t.written = next
+		}
 		if !errors.Is(err, secrets.ErrConflict) || attempt >= attempts {
 			return err
 		}
@@ -154,10 +156,10 @@ func (t *attachment) attach(ctx context.Context, check bool) error {
 	}
 }
 
-// write attaches the references, with the secrets that have to be written. The error is [secrets.ErrConflict] when what is
-// stored is not what the references were resolved to.
-func (t *attachment) write(ctx context.Context, next []secrets.Secret, resolved map[helpers.Reference]secrets.Secret) error {
-	if len(resolved) == 0 {
+// write attaches the references, with the secrets that have to be written. The error is [secrets.ErrConflict] when one of
+// those, or one that is kept, is not what it was when it was looked at.
+func (t *attachment) write(ctx context.Context, next, kept []secrets.Secret, public bool) error {
+	if public {
 		// What was attached before has to go, or the image would get more than it needs.
 		_, err := t.store.Image(ctx, t.workspace, t.image.ID)
 		if helpers.IsNotFound(err) {
@@ -167,35 +169,25 @@ func (t *attachment) write(ctx context.Context, next []secrets.Secret, resolved 
 			return err
 		}
 	}
-	if err := t.store.Attach(ctx, t.image, next...); err != nil {
-		return err
-	}
-	for _, s := range next {
-		t.written[s.Name] = s
-	}
-	return t.confirm(ctx, next, resolved)
+	return t.store.Attach(ctx, t.image, slices.Concat(next, kept)...)
 }
 
-// confirm looks at what is stored once more: secrets that are kept are no part of what [secrets.Images.Attach] writes, and
-// may have been removed or replaced meanwhile. What was written is as it was written; who replaces that comes later.
-func (t *attachment) confirm(ctx context.Context, next []secrets.Secret, resolved map[helpers.Reference]secrets.Secret) error {
-	stored, err := t.stored(ctx)
-	if err != nil {
-		return err
+// kept returns the secrets that could serve a reference and are not written, also those that are not there, as
+// [secrets.Images.Attach] takes what is to stay as it is.
+func (t *attachment) kept(stored map[string]secrets.Secret, next []secrets.Secret) (kept []secrets.Secret) {
+	done := make(map[string]bool)
+	for _, s := range next {
+		done[s.Name] = true
 	}
 	for _, ref := range t.image.References {
-		relied, now := resolved[ref], serving(ref, stored)
-		if slices.ContainsFunc(next, func(s secrets.Secret) bool { return s.Name == relied.Name }) {
-			continue
-		}
-		if relied.Name == "" {
-			relied, now = now, relied
-		}
-		if relied.Name != now.Name || relied.Version != now.Version {
-			return secrets.Conflict(relied.Place())
+		for _, name := range beta9.Names(ref.Registry()) {
+			if !done[name] {
+				done[name] = true
+				kept = append(kept, secrets.Secret{Workspace: t.workspace, Name: name, Version: stored[name].Version})
+			}
 		}
 	}
-	return nil
+	return kept
 }
 
 // serving returns the secret that a reference has: that of the longest scope.
@@ -255,12 +247,6 @@ func (t *attachment) plan(stored map[string]secrets.Secret) (next []secrets.Secr
 				made[fresh.Name] = "stored"
 			case old.Material.Fingerprint() == fresh.Material.Fingerprint():
 				made[fresh.Name] = "kept"
-				if s, ok := t.written[fresh.Name]; ok { // in an attempt before
-					made[fresh.Name] = "changed"
-					if s.Version == 0 {
-						made[fresh.Name] = "stored"
-					}
-				}
 			default:
 				made[fresh.Name] = "changed"
 			}
@@ -286,8 +272,7 @@ func (t *attachment) plan(stored map[string]secrets.Secret) (next []secrets.Secr
 }
 
 func (t *attachment) print(asJSON bool) error {
-	for _, name := range slices.Sorted(maps.Keys(t.written)) {
-		s := t.written[name]
+	for _, s := range t.written {
 		if !slices.ContainsFunc(t.references, func(r referenceView) bool { return r.Secret == s.Name }) {
 			t.app.hint("what the environment holds for " + s.Registry().String() + " was stored as well, and is not used here: each reference has a secret of a longer scope")
 		}

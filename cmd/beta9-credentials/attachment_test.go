@@ -108,24 +108,22 @@ func putUser(t *testing.T, home, host string, n int) {
 	}
 }
 
-// A racing store is one in which somebody else does something after the references were attached.
+// A racing store is one in which somebody else does something before the references are attached.
 type racing struct {
 	workspaceStore
-	t     *testing.T
-	after func(t *testing.T, s workspaceStore)
+	t      *testing.T
+	before func(t *testing.T, s workspaceStore)
 }
 
 func (r *racing) Attach(ctx context.Context, image secrets.Image, with ...secrets.Secret) error {
-	err := r.workspaceStore.Attach(ctx, image, with...)
-	if r.after != nil {
-		r.after(r.t, r.workspaceStore)
-		r.after = nil
+	if r.before != nil {
+		r.before(r.t, r.workspaceStore)
+		r.before = nil
 	}
-	return err
+	return r.workspaceStore.Attach(ctx, image, with...)
 }
 
-// TestAttachedToWhatIsGone has a secret that is kept changed between the look at it and the end of the attaching. What
-// was written by the attaching itself was so all the same.
+// TestAttachedToWhatIsGone has what is stored changed between the look at it and the attaching.
 func TestAttachedToWhatIsGone(t *testing.T) {
 	t.Parallel()
 	secretOf := func(reference, user string) secrets.Secret {
@@ -136,19 +134,17 @@ func TestAttachedToWhatIsGone(t *testing.T) {
 	}
 	quay, github := secretOf("quay.io/a/b", "u0"), secretOf("ghcr.io/a/b", "somebody else's")
 	for name, tt := range map[string]struct {
-		after  func(t *testing.T, s workspaceStore)
+		before func(t *testing.T, s workspaceStore)
 		states []string // of quay.io and ghcr.io
 	}{
 		"nothing": {nil, []string{"kept", "stored"}},
 		"removed": {func(t *testing.T, s workspaceStore) {
 			must(t, s.Delete(t.Context(), "w", quay.Name, 1))
 		}, []string{"public", "stored"}},
-		"another in the place of what was written": {func(t *testing.T, s workspaceStore) {
-			next := github
-			next.Version = 1
-			_, err := s.Put(t.Context(), next)
+		"another in the place of what is written": {func(t *testing.T, s workspaceStore) {
+			_, err := s.Put(t.Context(), github)
 			must(t, err)
-		}, []string{"kept", "stored"}},
+		}, []string{"kept", "changed"}},
 		"one for a part": {func(t *testing.T, s workspaceStore) {
 			next, err := secrets.New("w", quay.Material.WithScope("a"))
 			must(t, err)
@@ -166,7 +162,7 @@ func TestAttachedToWhatIsGone(t *testing.T) {
 			must(t, err)
 			environment := map[string]string{"GITHUB_TOKEN": "t"}
 			call := attachment{
-				app: a, store: &racing{s, t, tt.after}, workspace: "w", getenv: func(key string) string { return environment[key] },
+				app: a, store: &racing{s, t, tt.before}, workspace: "w", getenv: func(key string) string { return environment[key] },
 				accepted: make(map[helpers.Reference][sha256.Size]byte),
 			}
 			must(t, call.parse("i", []string{"quay.io/a/b:1", "ghcr.io/a/b:1"}))
@@ -180,6 +176,71 @@ func TestAttachedToWhatIsGone(t *testing.T) {
 				if got.Secret != found.Name || helpers.IsNotFound(err) != (want == "public") {
 					t.Errorf("%s has the secret %q, and %q was told: %v", got.Reference, found.Name, got.Secret, err)
 				}
+			}
+		})
+	}
+}
+
+// TestRefusedInTheEnd has a secret that the registry accepted replaced, before the references are attached, by one that it
+// refuses: nothing is attached, and what the environment holds for the other registry is not stored.
+func TestRefusedInTheEnd(t *testing.T) {
+	bin := genericHelper(t)
+	serve := func() string {
+		registry := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if user, _, ok := r.BasicAuth(); !ok || user == "refused" {
+				w.Header().Set("WWW-Authenticate", `Basic realm="r"`)
+				w.WriteHeader(http.StatusUnauthorized)
+				return
+			}
+			w.Header().Set("Content-Type", "application/vnd.oci.image.manifest.v1+json")
+			w.Header().Set("Docker-Content-Digest", "sha256:"+strings.Repeat("a", 64))
+			w.Header().Set("Content-Length", "2")
+		}))
+		t.Cleanup(registry.Close)
+		return registry.Listener.Addr().String()
+	}
+	host, other := serve(), serve()
+	secretOf := func(host, user string) secrets.Secret {
+		values := map[string]string{"REGISTRY": host, "REGISTRY_USERNAME": user, "REGISTRY_PASSWORD": "p"}
+		s, err := secrets.FromEnvironment("w", host+"/a/b", func(key string) string { return values[key] })
+		must(t, err)
+		return s
+	}
+	for name, replace := range map[string]func(t *testing.T, s workspaceStore){
+		"replaced": func(t *testing.T, s workspaceStore) {
+			next := secretOf(host, "refused")
+			next.Version = 1
+			_, err := s.Put(t.Context(), next)
+			must(t, err)
+		},
+		"one for a part": func(t *testing.T, s workspaceStore) {
+			next, err := secrets.New("w", secretOf(host, "refused").Material.WithScope("a"))
+			must(t, err)
+			_, err = s.Put(t.Context(), next)
+			must(t, err)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := &app{helpersFolder: bin, console: console{environ: []string{"HOME=" + t.TempDir()}, stderr: new(strings.Builder)}}
+			s, err := a.open(t.Context(), storeFlag{})
+			must(t, err)
+			defer s.Close()
+			_, err = s.Put(t.Context(), secretOf(host, "accepted"))
+			must(t, err)
+			environment := map[string]string{"REGISTRY": other, "REGISTRY_USERNAME": "accepted", "REGISTRY_PASSWORD": "p"}
+			call := attachment{
+				app: a, store: &racing{s, t, replace}, workspace: "w", getenv: func(key string) string { return environment[key] },
+				accepted: make(map[helpers.Reference][sha256.Size]byte),
+			}
+			must(t, call.parse("i", []string{host + "/a/b:1", other + "/a/b:1"}))
+			if err := call.attach(t.Context(), true); helpers.ReasonOf(err) != helpers.AccessDenied {
+				t.Errorf("attached with what the registry refuses: %v", err)
+			}
+			if image, err := s.Image(t.Context(), "w", "i"); !helpers.IsNotFound(err) {
+				t.Errorf("attached is %v, %v", image.References, err)
+			}
+			if _, err := s.Get(t.Context(), "w", secretOf(other, "accepted").Name); !helpers.IsNotFound(err) {
+				t.Errorf("what was accepted for the other registry is stored: %v", err)
 			}
 		})
 	}
