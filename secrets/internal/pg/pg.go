@@ -38,7 +38,7 @@ func Hint(err error) string {
 	case "42P01", "42703": // undefined_table, undefined_column
 		return "make the store's tables: beta9-credentials migrate"
 	case "42501": // insufficient_privilege
-		return "give the user of the database access to the store's tables"
+		return "give the user of the database its rights on the store's tables and sequences"
 	case "3D000": // invalid_catalog_name
 		return "make the database, or see that its name is right"
 	case "25006": // read_only_sql_transaction

@@ -2,6 +2,7 @@ package pg_test
 
 import (
 	"crypto/tls"
+	"fmt"
 	"io"
 	"net"
 	"net/http/httptest"
@@ -9,9 +10,19 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/beam-cloud/docker-credential-beta9/secrets/internal/pg"
 )
+
+// TestHintOfRights is about an insert into a table whose sequence the user may not use: PostgreSQL has rights for either.
+func TestHintOfRights(t *testing.T) {
+	t.Parallel()
+	err := fmt.Errorf("put: %w", &pgconn.PgError{Code: "42501", Message: "permission denied for sequence workspace_secret_id_seq"})
+	if got := pg.Hint(err); !strings.Contains(got, "tables and sequences") {
+		t.Errorf("hint %q", got)
+	}
+}
 
 // TestHintOfConnection connects to servers that end it at the first packet, which asks for TLS.
 func TestHintOfConnection(t *testing.T) {
