@@ -187,6 +187,7 @@ VALUES ('`+aWorkspace+`', 'acme', 'sk_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh
 					stderr, code := operator(t, tt.store, keys, "200ms", strings.Fields(line)...)
 					wantSilence(t, stderr, code)
 				}
+				alone(t, tt.at, conn.PgConn().PID())
 				if err := locks.Rollback(t.Context()); err != nil {
 					t.Fatal(err)
 				}
@@ -195,6 +196,24 @@ VALUES ('`+aWorkspace+`', 'acme', 'sk_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh
 				t.Error(stderr)
 			}
 		})
+	}
+}
+
+// alone returns when the database has no other client than the one whose process is the holder. A command that has ended has
+// called its statement off, and the server, which may hear of it later, would carry it out if the lock came free before.
+func alone(t *testing.T, database string, holder uint32) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(t.Context())
+	for others := 1; others > 0; {
+		err := conn.QueryRow(t.Context(), `SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND backend_type = 'client backend' AND pid NOT IN (pg_backend_pid(), $1)`, holder).Scan(&others)
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
