@@ -334,6 +334,34 @@ func TestWorkspacesOfBeta9(t *testing.T) {
 	}
 }
 
+// TestRemovingWhatIsWrittenMeanwhile has somebody remove a row that nothing vouches for while another one writes the secret
+// in its place.
+func TestRemovingWhatIsWrittenMeanwhile(t *testing.T) {
+	t.Parallel()
+	address, s := start(t)
+	ctx := t.Context()
+	secret := github(t, "x", "")
+	fill(t, address, secret.Name, knownAnswer)
+	holder := secretstest.Begin(t, address, `LOCK TABLE workspace_secret IN SHARE MODE`)
+	written, removed := make(chan error, 1), make(chan error, 1)
+	go func() { _, err := s.Put(ctx, secret); written <- err }()
+	secretstest.Waiting(t, address, 1, written)
+	go func() { removed <- s.Delete(ctx, workspace, secret.Name, 0) }()
+	secretstest.Waiting(t, address, 2, removed)
+	if err := holder.Rollback(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-written; err != nil {
+		t.Fatal(err)
+	}
+	if err := <-removed; !errors.Is(err, secrets.ErrConflict) {
+		t.Errorf("removing what was there before: %v", err)
+	}
+	if got, err := s.Get(ctx, workspace, secret.Name); err != nil || got.Version != 1 {
+		t.Errorf("what was written is in version %d, %v", got.Version, err)
+	}
+}
+
 // TestUnvouchedSecretStaysTheOne takes the MAC of the secret with the longer scope away: the other one does not take its
 // place, whichever was written first.
 func TestUnvouchedSecretStaysTheOne(t *testing.T) {

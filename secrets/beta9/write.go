@@ -60,7 +60,7 @@ func (s *Store) put(ctx context.Context, tx pgx.Tx, secret secrets.Secret) (secr
 	if err != nil {
 		return made, err
 	}
-	if next.Version, err = s.lock(ctx, tx, id, next); err != nil {
+	if next.Version, err = s.lock(ctx, tx, id, next.Place()); err != nil {
 		return made, err
 	}
 	blob, err := next.Material.AppendBlob(nil)
@@ -76,9 +76,9 @@ func (n named) String() string { return string(n) }
 
 // lock keeps other writers of the secret away until the transaction ends, checks that it is in the version that the
 // writer saw, and returns the next one. Deleting the row of workspace_secret behind this package's back deletes the
-// secret.
-func (s *Store) lock(ctx context.Context, tx pgx.Tx, id int, secret secrets.Secret) (int64, error) {
-	p := secret.Place()
+// secret. Where nothing stands beside that row yet, something is put there: there is no other way to have those wait who
+// are about to.
+func (s *Store) lock(ctx context.Context, tx pgx.Tx, id int, p secrets.Place) (int64, error) {
 	if _, err := tx.Exec(ctx, `INSERT INTO cred_beta9_secret (workspace_id, name, registry, scope, version)
 VALUES ($1, $2, $3, $4, 0) ON CONFLICT DO NOTHING`, id, p.Name, p.Registry, p.Scope); err != nil {
 		return 0, err
@@ -94,7 +94,7 @@ VALUES ($1, $2, $3, $4, 0) ON CONFLICT DO NOTHING`, id, p.Name, p.Registry, p.Sc
 	WHERE s.workspace_id = $1 AND s.name = $2)`, id, p.Name).Scan(&there); err != nil {
 		return 0, err
 	}
-	if there && secret.Version != version || !there && secret.Version != 0 {
+	if there && p.Version != version || !there && p.Version != 0 {
 		return 0, secrets.Conflict(p)
 	}
 	return version + 1, nil
@@ -167,22 +167,18 @@ func (s *Store) Delete(ctx context.Context, workspace, name string, version int6
 	if err != nil {
 		return err
 	}
+	r.place.Version = version
 	return s.transaction(ctx, r.place, func(tx pgx.Tx) error {
 		var id int
-		var now int64
-		err := tx.QueryRow(ctx, `SELECT w.id, CASE WHEN c.mac IS NULL THEN 0 ELSE c.version END FROM workspace w JOIN cred_beta9_secret c ON c.workspace_id = w.id
-WHERE w.external_id = $1 AND c.name = $2 FOR UPDATE OF c`, workspace, name).Scan(&id, &now)
-		if errors.Is(err, pgx.ErrNoRows) {
-			err = tx.QueryRow(ctx, `SELECT id FROM workspace WHERE external_id = $1`, workspace).Scan(&id)
+		if err := tx.QueryRow(ctx, `SELECT id FROM workspace WHERE external_id = $1`, workspace).Scan(&id); err != nil {
+			return err
 		}
+		next, err := s.lock(ctx, tx, id, r.place)
 		if err != nil {
 			return err
 		}
-		if now != version {
-			return secrets.Conflict(r.place)
-		}
-		if _, err := tx.Exec(ctx, `UPDATE cred_beta9_secret SET mac = NULL, version = version + 1 WHERE workspace_id = $1 AND name = $2`,
-			id, name); err != nil {
+		if _, err := tx.Exec(ctx, `UPDATE cred_beta9_secret SET mac = NULL, version = $3 WHERE workspace_id = $1 AND name = $2`,
+			id, name, next); err != nil {
 			return err
 		}
 		done, err := tx.Exec(ctx, `DELETE FROM workspace_secret WHERE workspace_id = $1 AND name = $2`, id, name)

@@ -34,16 +34,16 @@ func testRotationInTurn(t *testing.T, h Harness, prefix string) {
 	ctx := t.Context()
 	next := must(s.Put(ctx, login(t, workspace, "ghcr.io", "x")))(t)
 
-	first := p.begin(t, "SELECT one FROM "+prefix+"key FOR SHARE")
+	first := Begin(t, p.address, "SELECT one FROM "+prefix+"key FOR SHARE")
 	keys.add(t)
 	rotated, written := make(chan error, 1), make(chan error, 1)
 	go func() { rotated <- s.Rotate(ctx, nil) }()
-	p.waiting(t, 1, rotated)
+	Waiting(t, p.address, 1, rotated)
 	go func() {
 		_, err := s.Put(ctx, next)
 		written <- err
 	}()
-	p.waiting(t, 2, written)
+	Waiting(t, p.address, 2, written)
 	// The first writer may want the same secret: whoever waits for the rotation may not have it.
 	_, err := first.Exec(ctx, "SELECT version FROM "+prefix+"secret WHERE name = $1 FOR UPDATE NOWAIT", next.Name)
 	if err != nil {
@@ -64,14 +64,14 @@ func testStrangeKeyringInTurn(t *testing.T, h Harness, prefix string) {
 	p := newPlace(t, h)
 	s, stranger := p.open(t), p.with(t, secrets.NewKeyring(newKey(t)))
 	ctx := t.Context()
-	holder := p.begin(t, "LOCK TABLE "+prefix+"image IN ACCESS EXCLUSIVE MODE")
+	holder := Begin(t, p.address, "LOCK TABLE "+prefix+"image IN ACCESS EXCLUSIVE MODE")
 	attached, rotated := make(chan error, 1), make(chan error, 1)
 	go func() {
 		attached <- s.Attach(ctx, imageOf(t, workspace, image, "ghcr.io/a/b"), login(t, workspace, "ghcr.io", "x"))
 	}()
-	p.waiting(t, 1, attached) // with the secret written
+	Waiting(t, p.address, 1, attached) // with the secret written
 	go func() { rotated <- stranger.Rotate(ctx, nil) }()
-	p.waiting(t, 2, rotated)
+	Waiting(t, p.address, 2, rotated)
 	do(t, holder.Rollback(ctx))
 	do(t, <-attached)
 	if err := <-rotated; !errors.Is(err, secrets.ErrNoKey) || errors.Is(err, secrets.ErrSealed) {
@@ -96,10 +96,10 @@ END $$`)
 			"attaching": func() error { return s.Attach(ctx, imageOf(t, workspace, image, "ghcr.io/a/b"), next) },
 			"removing":  func() error { return s.Delete(ctx, workspace, next.Name, next.Version) },
 		} {
-			winner := p.begin(t, "UPDATE "+prefix+"secret SET version = version + 1")
+			winner := Begin(t, p.address, "UPDATE "+prefix+"secret SET version = version + 1")
 			lost := make(chan error, 1)
 			go func() { lost <- lose() }()
-			p.waiting(t, 1, lost)
+			Waiting(t, p.address, 1, lost)
 			do(t, winner.Commit(ctx))
 			if err := <-lost; !errors.Is(err, secrets.ErrConflict) {
 				t.Errorf("%s, %s: %v", level, what, err)
@@ -109,20 +109,20 @@ END $$`)
 	}
 }
 
-// begin begins a transaction with a statement.
-func (p place) begin(t testing.TB, statement string) pgx.Tx {
+// Begin begins a transaction with a statement, in a database of a test.
+func Begin(t testing.TB, address, statement string) pgx.Tx {
 	t.Helper()
-	conn := must(pgx.Connect(t.Context(), p.address))(t)
+	conn := must(pgx.Connect(t.Context(), address))(t)
 	t.Cleanup(func() { conn.Close(t.Context()) })
 	tx := must(conn.Begin(t.Context()))(t)
 	must(tx.Exec(t.Context(), statement))(t)
 	return tx
 }
 
-// waiting asks until n transactions on the database of the place wait for a lock. The last of them is not to end before.
-func (p place) waiting(t testing.TB, n int, last <-chan error) {
+// Waiting asks until n transactions on a database of a test wait for a lock. The last of them is not to end before.
+func Waiting(t testing.TB, address string, n int, last <-chan error) {
 	t.Helper()
-	conn := must(pgx.Connect(t.Context(), p.address))(t)
+	conn := must(pgx.Connect(t.Context(), address))(t)
 	defer conn.Close(t.Context())
 	for found := 0; found < n; {
 		select {
