@@ -24,18 +24,23 @@ WHERE w.external_id = $1 AND a.image_id = $2 AND a.registry = $3`
 // reference that was attached, where no secret of the references serves it. A name of this project's does not count: it
 // is there because some workspace attached the image, it is the same in every workspace, and the one that attached has
 // rows that say so.
+//
+// The statement is for the columns that there are, and fails with any others: one that it reads may not be there any more,
+// and the one that is missing, which it calls by a name without a table, is then there twice. PostgreSQL sees that
+// beforehand, and sees it anew when the table was changed; carrying the statement out takes no longer.
 func namedStatement(single, array bool) string {
-	names, raw := `ARRAY[i.credential_secret_name::text]`, `false`
+	names, raw, missing := `ARRAY[i.credential_secret_name::text]`, `false`, `credential_secret_names`
 	if array {
-		names, raw = `i.credential_secret_names`, `coalesce(s.name = ANY (i.credential_secret_names), false)`
+		names, raw, missing = `i.credential_secret_names`, `coalesce(s.name = ANY (i.credential_secret_names), false)`, `credential_secret_name`
 	}
 	if single && array {
-		names = `array_append(i.credential_secret_names, i.credential_secret_name::text)`
+		names, missing = `array_append(i.credential_secret_names, i.credential_secret_name::text)`, `nothing`
 	}
 	return `SELECT NULL, ` + raw + `, ` + columns + `
-FROM image i CROSS JOIN workspace w JOIN workspace_secret s ON s.workspace_id = w.id AND s.name = ANY (` + names + `)
+FROM image i CROSS JOIN (SELECT NULL AS ` + missing + `) missing
+	CROSS JOIN workspace w JOIN workspace_secret s ON s.workspace_id = w.id AND s.name = ANY (` + names + `)
 	LEFT JOIN cred_beta9_secret c ON c.workspace_id = w.id AND c.name = s.name AND c.mac IS NOT NULL
-WHERE w.external_id = $1 AND i.image_id = $2 AND s.name NOT LIKE 'oci-creds-%'
+WHERE w.external_id = $1 AND i.image_id = $2 AND s.name NOT LIKE 'oci-creds-%' AND ` + missing + ` IS NULL
 	AND (NOT EXISTS (SELECT 1 FROM cred_beta9_image a WHERE a.workspace_id = w.id AND a.image_id = i.image_id)
 		OR ` + raw + ` AND EXISTS (SELECT 1 FROM cred_beta9_image a WHERE a.workspace_id = w.id AND a.image_id = i.image_id
 			AND a.registry = $3 AND ($4 IN ('', a.repository) OR starts_with(a.repository, $4 || '/'))))`
@@ -68,8 +73,8 @@ func (s *Store) Find(ctx context.Context, workspace, id string, r helpers.Regist
 	again := func() (row, error) {
 		chosen, err := read(attachedStatement, r.Identity())
 		if helpers.IsNotFound(err) {
-			err = s.withColumns(ctx, func(c imageColumns) error {
-				chosen, err = read(c.named, r.Identity(), string(r.Scope()))
+			err = s.withColumns(ctx, func(named string) error {
+				chosen, err = read(named, r.Identity(), string(r.Scope()))
 				return err
 			})
 		}

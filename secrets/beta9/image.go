@@ -28,16 +28,10 @@ func (s *Store) Attach(ctx context.Context, image secrets.Image, with ...secrets
 			return err
 		}
 	}
-	err = s.withColumns(ctx, func(c imageColumns) error {
-		return s.transaction(ctx, image, func(tx pgx.Tx) error { return s.attach(ctx, tx, c, image, with) })
-	})
-	if err != nil {
-		return unavailable(image, err)
-	}
-	return nil
+	return s.transaction(ctx, image, func(tx pgx.Tx) error { return s.attach(ctx, tx, image, with) })
 }
 
-func (s *Store) attach(ctx context.Context, tx pgx.Tx, c imageColumns, image secrets.Image, with []secrets.Secret) error {
+func (s *Store) attach(ctx context.Context, tx pgx.Tx, image secrets.Image, with []secrets.Secret) error {
 	with, err := image.Order(with)
 	if err != nil {
 		return err
@@ -75,8 +69,11 @@ SELECT $1, $2, $3, $4, $5, unnest($6::text[]) ON CONFLICT DO NOTHING`,
 			return err
 		}
 	}
-	if !c.single {
-		return nil
+	// Having read the table of images, this transaction keeps it from being changed.
+	var noted bool
+	if err := tx.QueryRow(ctx, `SELECT count(*) = 2 FROM pg_attribute
+WHERE attrelid = 'image'::regclass AND attname IN ('credential_secret_name', 'credential_secret_id') AND NOT attisdropped`).Scan(&noted); err != nil || !noted {
+		return err
 	}
 	return s.note(ctx, tx, id, image)
 }

@@ -53,8 +53,8 @@ type Store struct {
 	pool    *pgxpool.Pool
 	keyring *secrets.Keyring
 	memory  memory.Memory
-	// columns are those of the image table, as they were when they were last looked at.
-	columns atomic.Pointer[imageColumns]
+	// named is a statement of Find, for the columns of the image table as they were when they were last looked at.
+	named atomic.Pointer[string]
 	// key is the id of the key to write MACs with, as it was when the database was last asked.
 	key atomic.Pointer[string]
 }
@@ -95,37 +95,32 @@ func Open(ctx context.Context, dsn string, k *secrets.Keyring) (*Store, error) {
 	return s, nil
 }
 
-// imageColumns are the columns that a release of Beta9 has for the secrets of an image: the older two, the array, or both.
-type imageColumns struct {
-	single, array bool
-	named         string // a statement of Find, for these columns
-}
-
-// look finds out which columns there are.
+// look finds out which columns a release of Beta9 has for the secrets of an image: the older two, the array, or both.
 func (s *Store) look(ctx context.Context) error {
-	var c imageColumns
+	var single, array bool
 	err := s.pool.QueryRow(ctx, `SELECT
-	count(*) FILTER (WHERE attname IN ('credential_secret_name', 'credential_secret_id')) = 2,
+	count(*) FILTER (WHERE attname = 'credential_secret_name') = 1,
 	count(*) FILTER (WHERE attname = 'credential_secret_names') = 1
-FROM pg_attribute WHERE attrelid = 'image'::regclass AND NOT attisdropped`).Scan(&c.single, &c.array)
+FROM pg_attribute WHERE attrelid = 'image'::regclass AND NOT attisdropped`).Scan(&single, &array)
 	if err == nil {
-		c.named = namedStatement(c.single, c.array)
-		s.columns.Store(&c)
+		named := namedStatement(single, array)
+		s.named.Store(&named)
 	}
 	return err
 }
 
-// withColumns does what needs the columns of the image table. When one is no longer there, Beta9 was replaced by
-// another release: then it looks again, and does it again.
-func (s *Store) withColumns(ctx context.Context, do func(imageColumns) error) error {
-	err := do(*s.columns.Load())
-	if failed, ok := errors.AsType[*pgconn.PgError](err); !ok || failed.Code != "42703" { // undefined_column
+// withColumns does what reads the columns of the image table. When they are not those for which the statement is, Beta9 was
+// replaced by another release: then it looks again, and does it again.
+func (s *Store) withColumns(ctx context.Context, do func(named string) error) error {
+	err := do(*s.named.Load())
+	failed, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok || failed.Code != "42703" && failed.Code != "42702" { // undefined_column, ambiguous_column
 		return err
 	}
 	if err := s.look(ctx); err != nil {
 		return err
 	}
-	return do(*s.columns.Load())
+	return do(*s.named.Load())
 }
 
 // Close closes the connections.

@@ -223,6 +223,42 @@ func TestColumnsAreReplaced(t *testing.T) {
 	}
 }
 
+// TestColumnsAreAdded has another release of Beta9 take over, by whose side the columns of this one stay, while a store is
+// open that has looked for the secret of the image before.
+func TestColumnsAreAdded(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ before, add, set string }{
+		"the array": {"", `ADD COLUMN credential_secret_names text[]`, `credential_secret_names = '{GITHUB_TOKEN}'`},
+		"the older two": {
+			`ALTER TABLE image ADD COLUMN credential_secret_names text[]`,
+			`ADD COLUMN credential_secret_name varchar(255), ADD COLUMN credential_secret_id varchar(36)`,
+			`credential_secret_name = 'oci-registry-ghcr-io'`,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			address, s := start(t, c.before)
+			fill(t, address, "GITHUB_TOKEN", beta9Seals(t, "t"))
+			fill(t, address, "oci-registry-ghcr-io", knownAnswer)
+			find := func() (secrets.Secret, error) {
+				return s.Find(t.Context(), workspace, image, registry(t, "ghcr.io/acme/app"))
+			}
+			if _, err := find(); !helpers.IsNotFound(err) {
+				t.Fatal(err)
+			}
+			execute(t, address, `ALTER TABLE image `+c.add)
+			execute(t, address, `UPDATE image SET `+c.set)
+			if got, err := find(); err != nil || got.Material.Value("GITHUB_TOKEN") != "t" {
+				t.Errorf("%v, %v", got.Material.Keys(), err)
+			}
+			attach(t, s, []secrets.Secret{github(t, "x", "")}, "ghcr.io/acme/app")
+			if got, want := ask[string](t, address, `SELECT credential_secret_name FROM image`), github(t, "x", "").Name; got != want {
+				t.Errorf("attached, the image names %q, want %q", got, want)
+			}
+		})
+	}
+}
+
 func TestOthersInTheTable(t *testing.T) {
 	t.Parallel()
 	address, s := start(t)
