@@ -101,8 +101,8 @@ func (s *Store) Rotate(ctx context.Context, progress func(done, total int)) erro
 }
 
 // begin makes the keyring's current key the one that everything is written with from then on; see hold. A keyring
-// without the key that is in use is another store's: it would keep everybody else from writing. Where nothing has a MAC
-// any more, nothing is lost with that key, and whoever has lost it begins anew.
+// without the key that is in use is another store's: it would keep everybody else from writing. Where every MAC is of a key
+// that it has, nothing is lost with that key, and whoever has lost it begins anew.
 func (s *Store) begin(ctx context.Context) (to secrets.Key, err error) {
 	for {
 		if err := s.currentKey(ctx, s.pool); err != nil {
@@ -125,7 +125,7 @@ func (s *Store) begin(ctx context.Context) (to secrets.Key, err error) {
 }
 
 // turn makes everything be written with the key to, if it is still written with from: when that one is not ours, only as
-// long as nothing has a MAC. No writer comes in between.
+// long as every MAC's is. No writer comes in between.
 func (s *Store) turn(ctx context.Context, from, to string, ours bool) (done bool, err error) {
 	err = s.transaction(ctx, whole{}, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, pg.LockKeys("cred_beta9_key")); err != nil {
@@ -137,7 +137,7 @@ func (s *Store) turn(ctx context.Context, from, to string, ours bool) (done bool
 		}
 		done = true
 		if !ours {
-			if vouched, err := s.inUse(ctx, tx); err != nil || len(vouched) > 0 {
+			if vouched, err := s.inUse(ctx, tx); err != nil || rows.Lacks(s.keyring, vouched) {
 				return cmp.Or(err, rows.LackingKey(from))
 			}
 		}

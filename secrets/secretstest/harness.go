@@ -69,6 +69,7 @@ func Run(t *testing.T, h Harness) {
 		"reads on when overtaken":        testOvertaken,
 		"rotates twice at once":          testRotationsOverlap,
 		"refuses a strange keyring":      testStrangeKeyring,
+		"takes an old keyring back":      testOldKeyring,
 		"rotates under load":             testRotationUnderLoad,
 		"many processes write":           testProcesses,
 		"survives kill -9":               testKills,

@@ -108,3 +108,31 @@ func testStrangeKeyring(t *testing.T, h Harness) {
 		t.Errorf("the keyring that was lost writes: %v", err)
 	}
 }
+
+// testOldKeyring loses the new key while everything is being sealed with it again, and has the keyring from before.
+func testOldKeyring(t *testing.T, h Harness) {
+	var keys ring
+	keys.add(t)
+	p := newPlace(t, h)
+	ctx := t.Context()
+	old := secrets.NewKeyring(keys.load(t).Current())
+	kept := must(p.with(t, old).Put(ctx, login(t, workspace, "ghcr.io", "x")))(t)
+	keys.add(t)
+	s := p.with(t, keys.load(t))
+	stopped, stop := context.WithCancel(ctx)
+	if err := s.Rotate(stopped, func(int, int) { stop() }); err == nil {
+		t.Fatal("a rotation that was interrupted came to its end")
+	}
+	lost := must(s.Put(ctx, login(t, workspace, "quay.io", "y")))(t)
+
+	back := p.with(t, old)
+	if err := back.Rotate(ctx, nil); !errors.Is(err, secrets.ErrNoKey) || errors.Is(err, secrets.ErrSealed) {
+		t.Errorf("a rotation as long as something is sealed with the key that was lost: %v", err)
+	}
+	do(t, back.Delete(ctx, workspace, lost.Name, lost.Version))
+	do(t, back.Rotate(ctx, nil))
+	must(back.Put(ctx, login(t, workspace, "docker.io", "z")))(t)
+	if got := must(back.Get(ctx, workspace, kept.Name))(t); password(got) != "x" {
+		t.Error("what the old keyring opens is another secret now")
+	}
+}

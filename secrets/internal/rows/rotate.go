@@ -89,8 +89,8 @@ func (s *Store) Rotate(ctx context.Context, progress func(done, total int)) erro
 }
 
 // begin makes the keyring's current key the one that everything is written with from then on; see writeStatement. A
-// keyring without the key that is in use is another store's: it would keep everybody else from writing. Where nothing is
-// sealed any more, nothing is lost with that key, and whoever has lost it begins anew.
+// keyring without the key that is in use is another store's: it would keep everybody else from writing. Where everything
+// that is sealed is sealed with keys that it has, nothing is lost with that key, and whoever has lost it begins anew.
 func (s *Store) begin(ctx context.Context) (to secrets.Key, err error) {
 	for {
 		if err := s.currentKey(ctx, s.db); err != nil {
@@ -113,7 +113,7 @@ func (s *Store) begin(ctx context.Context) (to secrets.Key, err error) {
 }
 
 // turn makes everything be written with the key to, if it is still written with from: when that one is not ours, only as
-// long as nothing is sealed. No writer comes in between.
+// long as every record's is. No writer comes in between.
 func (s *Store) turn(ctx context.Context, from, to string, ours bool) (done bool, err error) {
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
@@ -133,7 +133,7 @@ func (s *Store) turn(ctx context.Context, from, to string, ours bool) (done bool
 		return false, err
 	}
 	if !ours {
-		if sealed, err := s.inUse(ctx, tx); err != nil || len(sealed) > 0 {
+		if sealed, err := s.inUse(ctx, tx); err != nil || Lacks(s.keyring, sealed) {
 			tx.Rollback()
 			return false, cmp.Or(err, s.lackingKey(ctx, from))
 		}
@@ -160,26 +160,12 @@ func (s *Store) lackingKey(ctx context.Context, id string) error {
 	return err
 }
 
-// Belongs refuses the keyring of another store, which a rotation would keep everybody else from writing with. One that
-// has the key to write with belongs to the store, and any other as long as nothing is sealed with a key that it lacks: when
-// a keyring is lost, and what it sealed was removed, another one takes its place.
-func Belongs(ctx context.Context, k *secrets.Keyring, writing string, inUse func(context.Context) (string, map[string]int, error)) error {
-	ok, err := k.Has(ctx, writing)
-	if err != nil || ok {
-		return err
+// Lacks tells whether the keyring, as it was read last, lacks one of the keys that there are records of.
+func Lacks(k *secrets.Keyring, records map[string]int) bool {
+	for _, key := range k.Keys() {
+		delete(records, key.ID())
 	}
-	_, records, err := inUse(ctx)
-	if err != nil {
-		return err
-	}
-	for id := range records {
-		if ok, err := k.Has(ctx, id); err != nil {
-			return err
-		} else if !ok {
-			return LackingKey(writing)
-		}
-	}
-	return nil
+	return len(records) > 0
 }
 
 // Overtaken is the error of a rotation when everything is written with the key of another one that began later. What it
