@@ -47,7 +47,8 @@ type Images interface {
 
 // A Rotator brings every record to the current key of its [Keyring].
 type Rotator interface {
-	// Keys returns the id of the key that everything is written with, and how many records there are of each key.
+	// Keys returns the id of the key that everything is written with, and how many records there are of each key. Before
+	// anything is written there is no such key; the first writer's keyring has it.
 	Keys(ctx context.Context) (current string, records map[string]int, err error)
 	// Rotate makes the keyring's current key the one that everything is written with from then on, by every process
 	// that uses the store, and seals again what is sealed with another key. Readers and writers go on meanwhile. It

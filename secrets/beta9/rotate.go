@@ -105,7 +105,7 @@ func (s *Store) Rotate(ctx context.Context, progress func(done, total int)) erro
 // that it has, nothing is lost with that key, and whoever has lost it begins anew.
 func (s *Store) begin(ctx context.Context) (to secrets.Key, err error) {
 	for {
-		if err := s.currentKey(ctx, s.pool); err != nil {
+		if err := s.claim(ctx, s.pool); err != nil {
 			return to, err
 		}
 		from := *s.key.Load()

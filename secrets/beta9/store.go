@@ -55,7 +55,7 @@ type Store struct {
 	memory  memory.Memory
 	// named is a statement of Find, for the columns of the image table as they were when they were last looked at.
 	named atomic.Pointer[string]
-	// key is the id of the key to write MACs with, as it was when the database was last asked.
+	// key is the id of the key to write MACs with, as it was when the database was last asked; see claim for a new store.
 	key atomic.Pointer[string]
 }
 
@@ -186,22 +186,28 @@ type querier interface {
 	QueryRow(context.Context, string, ...any) pgx.Row
 }
 
-// currentKey learns which key to write with. In a new store it is the keyring's current one.
+// currentKey learns which key to write with. In a new store there is none.
 func (s *Store) currentKey(ctx context.Context, q querier) error {
-	const read = `SELECT id FROM cred_beta9_key`
 	var id string
-	err := q.QueryRow(ctx, read).Scan(&id)
-	if errors.Is(err, pgx.ErrNoRows) {
-		_, err = q.Exec(ctx, `INSERT INTO cred_beta9_key (one, id) VALUES (1, $1) ON CONFLICT DO NOTHING`, s.keyring.Current().ID())
-		if err == nil {
-			err = q.QueryRow(ctx, read).Scan(&id)
-		}
-	}
-	if err != nil {
+	err := q.QueryRow(ctx, `SELECT id FROM cred_beta9_key`).Scan(&id)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return err
 	}
 	s.key.Store(&id)
 	return nil
+}
+
+// claim is currentKey for writers, who have a new store written with their keyring's current key unless another one was
+// faster. Whoever only reads, with the wrong keyring by mistake, would keep those with the right one out.
+func (s *Store) claim(ctx context.Context, q querier) error {
+	if err := s.currentKey(ctx, q); err != nil || *s.key.Load() != "" {
+		return err
+	}
+	_, err := q.Exec(ctx, `INSERT INTO cred_beta9_key (one, id) VALUES (1, $1) ON CONFLICT DO NOTHING`, s.keyring.Current().ID())
+	if err != nil {
+		return err
+	}
+	return s.currentKey(ctx, q)
 }
 
 // checkWorkspace returns the canonical spelling of a workspace's external id, which is what MACs are made over.

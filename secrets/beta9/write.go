@@ -129,8 +129,8 @@ func (s *Store) holdKey(ctx context.Context, tx pgx.Tx) (id string, err error) {
 			return "", err
 		}
 		if !held {
-			// A rotation has begun since.
-			if err := s.currentKey(ctx, tx); err != nil {
+			// A rotation has begun since, or nothing was written yet.
+			if err := s.claim(ctx, tx); err != nil {
 				return "", err
 			}
 			continue

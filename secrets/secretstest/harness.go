@@ -70,6 +70,7 @@ func Run(t *testing.T, h Harness) {
 		"rotates twice at once":          testRotationsOverlap,
 		"refuses a strange keyring":      testStrangeKeyring,
 		"takes an old keyring back":      testOldKeyring,
+		"is not claimed by reading":      testReadingClaimsNothing,
 		"rotates under load":             testRotationUnderLoad,
 		"many processes write":           testProcesses,
 		"survives kill -9":               testKills,

@@ -136,3 +136,33 @@ func testOldKeyring(t *testing.T, h Harness) {
 		t.Error("what the old keyring opens is another secret now")
 	}
 }
+
+// testReadingClaimsNothing has somebody look at a new store with the keyring of another one.
+func testReadingClaimsNothing(t *testing.T, h Harness) {
+	p := newPlace(t, h)
+	stranger := p.with(t, secrets.NewKeyring(newKey(t)))
+	ctx := t.Context()
+	if list := must(stranger.List(ctx, workspace))(t); len(list) != 0 {
+		t.Errorf("%d secrets in a new store", len(list))
+	}
+	if _, err := stranger.Find(ctx, workspace, image, registry(t, "ghcr.io/a/b")); !errors.Is(err, secrets.ErrNotFound) {
+		t.Errorf("looking for a secret in a new store: %v", err)
+	}
+	if current, inUse, err := stranger.Keys(ctx); current != "" || len(inUse) != 0 || err != nil {
+		t.Errorf("a new store is written with %q, in use %v, %v", current, inUse, err)
+	}
+	// A claim that is taken back with what was to be written has to be made again.
+	s := p.open(t)
+	late := login(t, workspace, "ghcr.io", "x")
+	late.Version = 1
+	if err := s.Attach(ctx, imageOf(t, workspace, image, "ghcr.io/a/b"), late); !errors.Is(err, secrets.ErrConflict) {
+		t.Errorf("a new version of what is not there: %v", err)
+	}
+	must(s.Put(ctx, login(t, workspace, "ghcr.io", "x")))(t)
+	if _, err := stranger.Put(ctx, login(t, workspace, "quay.io", "y")); !errors.Is(err, secrets.ErrNoKey) {
+		t.Errorf("the keyring of another store writes: %v", err)
+	}
+	if current, _, err := stranger.Keys(ctx); current != p.keyring.Current().ID() || err != nil {
+		t.Errorf("it is written with %q, %v", current, err)
+	}
+}

@@ -217,6 +217,7 @@ func TestRemovedRecordsAreGone(t *testing.T) {
 		}
 		return false
 	}
+	put(t, worker, "first.example", "x") // under the old key, which is the worker's current one
 	for i := range 20 {
 		kept := put(t, s, fmt.Sprintf("registry-%d.example", i), strings.Repeat("x", 1+100*i))
 		take(kept)

@@ -116,6 +116,11 @@ func (s *Store) put(ctx context.Context, q querier, secret secrets.Secret) (secr
 	seen, deleted := secret.Version, false // what the row has to be for this writer to be the first
 	for {
 		next.Version = seen + 1
+		if *s.key.Load() == "" {
+			if err := s.claim(ctx, q); err != nil {
+				return secrets.Secret{}, s.unavailable(next.Place(), err)
+			}
+		}
 		used := *s.key.Load()
 		created, err := s.writeRow(ctx, q, used, next, blob, seen, deleted)
 		if err == nil {
@@ -227,19 +232,26 @@ func (s *Store) look(ctx context.Context, q querier, p secrets.Place) (state, er
 	return st, nil
 }
 
-// currentKey learns which key to write with. In a new store it is the keyring's current one.
+// currentKey learns which key to write with. In a new store there is none.
 func (s *Store) currentKey(ctx context.Context, q querier) error {
 	var id string
 	err := q.QueryRowContext(ctx, `SELECT id FROM cred_key`).Scan(&id)
-	if errors.Is(err, sql.ErrNoRows) {
-		_, err = q.ExecContext(ctx, `INSERT INTO cred_key (one, id) VALUES (1, $1) ON CONFLICT DO NOTHING`, s.keyring.Current().ID())
-		if err == nil {
-			err = q.QueryRowContext(ctx, `SELECT id FROM cred_key`).Scan(&id)
-		}
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
 	s.key.Store(&id)
 	return nil
+}
+
+// claim is currentKey for writers, who have a new store written with their keyring's current key unless another one was
+// faster. Whoever only reads, with the wrong keyring by mistake, would keep those with the right one out.
+func (s *Store) claim(ctx context.Context, q querier) error {
+	if err := s.currentKey(ctx, q); err != nil || *s.key.Load() != "" {
+		return err
+	}
+	_, err := q.ExecContext(ctx, `INSERT INTO cred_key (one, id) VALUES (1, $1) ON CONFLICT DO NOTHING`, s.keyring.Current().ID())
+	if err != nil {
+		return err
+	}
+	return s.currentKey(ctx, q)
 }

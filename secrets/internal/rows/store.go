@@ -4,7 +4,7 @@
 //
 //	cred_secret   one row per name that a workspace ever used: version, sealed record; no record when deleted
 //	cred_image    one row per reference of an image and name of a secret that can serve it
-//	cred_key      one row: the id of the key that everything is written with
+//	cred_key      one row: the id of the key that everything is written with; none before the first write
 //
 // A deleted secret leaves its name and its version behind, so that no version is ever used twice: an old record does
 // not open under a new one, and a writer that saw the old one does not take the new one for it.
@@ -49,7 +49,7 @@ type Store struct {
 
 	get, find *sql.Stmt
 	write     string // the statement of put
-	// key is the id of the key to write with, as it was when the database was last asked.
+	// key is the id of the key to write with, as it was when the database was last asked; see claim for a new store.
 	key    atomic.Pointer[string]
 	memory memory.Memory
 }
