@@ -76,7 +76,9 @@ func (s *Store) Rotate(ctx context.Context, progress func(done, total int)) erro
 			}
 			return errors.Join(broken...)
 		}
-		err = s.transaction(ctx, whole{}, func(tx pgx.Tx) error {
+		var unopened []error
+		err = s.patiently(ctx, func(tx pgx.Tx) error {
+			unopened = nil
 			if ok, err := hold(ctx, tx, to.ID()); err != nil {
 				return err
 			} else if !ok {
@@ -85,7 +87,7 @@ func (s *Store) Rotate(ctx context.Context, progress func(done, total int)) erro
 			for _, e := range some {
 				err := s.vouchAgain(ctx, tx, to, e)
 				if errors.Is(err, secrets.ErrSealed) {
-					broken = append(broken, err)
+					unopened = append(unopened, err)
 				} else if err != nil {
 					return err
 				}
@@ -95,6 +97,7 @@ func (s *Store) Rotate(ctx context.Context, progress func(done, total int)) erro
 		if err != nil {
 			return err
 		}
+		broken = append(broken, unopened...)
 		last = some[len(some)-1]
 		done += len(some)
 	}
@@ -124,18 +127,30 @@ func (s *Store) begin(ctx context.Context) (to secrets.Key, err error) {
 	}
 }
 
+// patiently carries out a transaction that writers wait for.
+func (s *Store) patiently(ctx context.Context, do func(pgx.Tx) error) error {
+	return pg.Patiently(ctx, func() error {
+		return s.transaction(ctx, whole{}, func(tx pgx.Tx) error {
+			if _, err := tx.Exec(ctx, pg.Haste); err != nil {
+				return err
+			}
+			return do(tx)
+		})
+	})
+}
+
 // turn makes everything be written with the key to, if it is still written with from: when that one is not ours, only as
 // long as every MAC's is. No writer comes in between.
 func (s *Store) turn(ctx context.Context, from, to string, ours bool) (done bool, err error) {
-	err = s.transaction(ctx, whole{}, func(tx pgx.Tx) error {
+	err = s.patiently(ctx, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, pg.LockKeys("cred_beta9_key")); err != nil {
 			return err
 		}
 		changed, err := tx.Exec(ctx, `UPDATE cred_beta9_key SET id = $1 WHERE id = $2`, to, from)
-		if err != nil || changed.RowsAffected() == 0 {
+		done = changed.RowsAffected() > 0
+		if err != nil || !done {
 			return err
 		}
-		done = true
 		if !ours {
 			if vouched, err := s.inUse(ctx, tx); err != nil || rows.Lacks(s.keyring, vouched) {
 				return cmp.Or(err, rows.LackingKey(from))

@@ -37,7 +37,8 @@ func Open(ctx context.Context, dsn string, k *secrets.Keyring) (*Store, error) {
 		return nil, err
 	}
 	s, err := rows.New(ctx, db, k, rows.Dialect{
-		Share: " FOR SHARE", LockKeys: pg.LockKeys("cred_key"), LockImage: pg.LockImage, Hint: pg.Hint,
+		Share: " FOR SHARE", LockKeys: pg.LockKeys("cred_key"), Haste: pg.Haste, Patiently: pg.Patiently,
+		LockImage: pg.LockImage, Hint: pg.Hint,
 	})
 	if err != nil {
 		db.Close()

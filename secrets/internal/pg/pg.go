@@ -6,7 +6,9 @@ import (
 	"crypto/tls"
 	"database/sql"
 	"errors"
+	"fmt"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -27,6 +29,8 @@ func BadAddress(cause error) error {
 	}
 }
 
+const lockNotAvailable = "55P03"
+
 // Hint says what to do about an error; the codes are those of
 // https://www.postgresql.org/docs/current/errcodes-appendix.html.
 func Hint(err error) string {
@@ -43,7 +47,7 @@ func Hint(err error) string {
 		return "make the database, or see that its name is right"
 	case "25006": // read_only_sql_transaction
 		return "this server only reads: name the primary one, or add target_session_attrs=read-write to the address"
-	case "55P03": // lock_not_available
+	case lockNotAvailable:
 		return "a transaction keeps a table for itself: end it (pg_stat_activity shows it), or try again later"
 	case "53100": // disk_full
 		return "make room on the disk of the database"
@@ -99,6 +103,30 @@ const Committed = `SET default_transaction_isolation = 'read committed'`
 // a rotation would not begin as long as writers come. This one is given in the order in which it was asked for, so whoever
 // shares the row has to ask for that before locking any secret.
 func LockKeys(table string) string { return `LOCK TABLE ` + table + ` IN EXCLUSIVE MODE` }
+
+// Haste begins a transaction that others wait for while it waits itself, as those of a rotation are. It has it wait for a
+// lock for as long as transactions that are in order take to end, and fail then: the others would wait as well for
+// somebody who hangs, and for a rotation that was killed, which the server does not notice while it waits.
+const Haste = `SET LOCAL lock_timeout = '1s'`
+
+// pause is for the others.
+const pause = time.Second
+
+// Patiently carries out a transaction that begins with [Haste], again and again for as long as it does not get its locks
+// and ctx lasts.
+func Patiently(ctx context.Context, transaction func() error) error {
+	for {
+		err := transaction()
+		if failed, ok := errors.AsType[*pgconn.PgError](err); !ok || failed.Code != lockNotAvailable {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%w, after %w", ctx.Err(), err)
+		case <-time.After(pause):
+		}
+	}
+}
 
 // LockImage keeps others from attaching to an image of a workspace until the transaction ends. Without it two
 // would each take away the references that were there, and both of theirs would stay; or wait for each other.

@@ -1,13 +1,16 @@
 package pg_test
 
 import (
+	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -61,4 +64,33 @@ func TestHintOfConnection(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestPatiently has a lock not be given until somebody gives up waiting for it.
+func TestPatiently(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		taken := &pgconn.PgError{Code: "55P03"}
+		for _, last := range []error{nil, &pgconn.PgError{Code: "42P01"}} {
+			answers := []error{taken, taken, last}
+			err := pg.Patiently(t.Context(), func() (err error) {
+				err, answers = answers[0], answers[1:]
+				return err
+			})
+			if err != last || len(answers) != 0 {
+				t.Errorf("%v, and %d times too few", err, len(answers))
+			}
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		tries := 0
+		err := pg.Patiently(ctx, func() error {
+			if tries++; tries == 3 {
+				cancel()
+			}
+			return taken
+		})
+		if tries != 3 || !errors.Is(err, context.Canceled) || !errors.Is(err, taken) {
+			t.Errorf("given up at the third try: %v after %d", err, tries)
+		}
+	})
 }

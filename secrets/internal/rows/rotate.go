@@ -1,7 +1,6 @@
 package rows
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -112,33 +111,59 @@ func (s *Store) begin(ctx context.Context) (to secrets.Key, err error) {
 	}
 }
 
+// patiently carries out a transaction that writers wait for.
+func (s *Store) patiently(ctx context.Context, do func(*sql.Tx) error) error {
+	once := func() error {
+		tx, err := s.db.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		defer tx.Rollback()
+		if s.dialect.Haste != "" {
+			if _, err := tx.ExecContext(ctx, s.dialect.Haste); err != nil {
+				return err
+			}
+		}
+		if err := do(tx); err != nil {
+			return err
+		}
+		return tx.Commit()
+	}
+	if s.dialect.Patiently == nil {
+		return once()
+	}
+	return s.dialect.Patiently(ctx, once)
+}
+
 // turn makes everything be written with the key to, if it is still written with from: when that one is not ours, only as
 // long as every record's is. No writer comes in between.
 func (s *Store) turn(ctx context.Context, from, to string, ours bool) (done bool, err error) {
-	tx, err := s.db.BeginTx(ctx, nil)
-	if err != nil {
-		return false, err
-	}
-	defer tx.Rollback()
-	if s.dialect.LockKeys != "" {
-		if _, err := tx.ExecContext(ctx, s.dialect.LockKeys); err != nil {
-			return false, err
+	lacking := LackingKey(from)
+	err = s.patiently(ctx, func(tx *sql.Tx) error {
+		if s.dialect.LockKeys != "" {
+			if _, err := tx.ExecContext(ctx, s.dialect.LockKeys); err != nil {
+				return err
+			}
 		}
-	}
-	changed, err := tx.ExecContext(ctx, `UPDATE cred_key SET id = $1 WHERE id = $2`, to, from)
-	if err != nil {
-		return false, err
-	}
-	if n, err := changed.RowsAffected(); err != nil || n == 0 {
-		return false, err
-	}
-	if !ours {
-		if sealed, err := s.inUse(ctx, tx); err != nil || Lacks(s.keyring, sealed) {
-			tx.Rollback()
-			return false, cmp.Or(err, s.lackingKey(ctx, from))
+		changed, err := tx.ExecContext(ctx, `UPDATE cred_key SET id = $1 WHERE id = $2`, to, from)
+		if err != nil {
+			return err
 		}
+		n, err := changed.RowsAffected()
+		done = n > 0
+		if err != nil || !done || ours {
+			return err
+		}
+		sealed, err := s.inUse(ctx, tx)
+		if err == nil && Lacks(s.keyring, sealed) {
+			err = lacking
+		}
+		return err
+	})
+	if err == lacking {
+		err = s.lackingKey(ctx, from)
 	}
-	if err := tx.Commit(); err != nil {
+	if err != nil || !done {
 		return false, err
 	}
 	s.key.Store(&to)
@@ -203,33 +228,32 @@ ORDER BY workspace, name LIMIT $5`, secrets.HeadSize, to.Head(), after.place.Wor
 // reseal seals some records again, and returns those that do not open. A record that was written meanwhile is left: its
 // writer used the new key.
 func (s *Store) reseal(ctx context.Context, to secrets.Key, some []row) (broken []error, err error) {
-	tx, err := s.db.BeginTx(ctx, nil)
-	if err != nil {
-		return nil, err
-	}
-	defer tx.Rollback()
-	var one int
-	err = tx.QueryRowContext(ctx, `SELECT one FROM cred_key WHERE id = $1`+s.dialect.Share, to.ID()).Scan(&one)
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, Overtaken()
-	}
-	if err != nil {
-		return nil, err
-	}
-	for _, r := range some {
-		plain, err := s.keyring.Open(ctx, r.place, r.sealed)
-		if errors.Is(err, secrets.ErrSealed) {
-			broken = append(broken, err)
-			continue
+	err = s.patiently(ctx, func(tx *sql.Tx) error {
+		broken = nil
+		var one int
+		err := tx.QueryRowContext(ctx, `SELECT one FROM cred_key WHERE id = $1`+s.dialect.Share, to.ID()).Scan(&one)
+		if errors.Is(err, sql.ErrNoRows) {
+			return Overtaken()
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if err := s.replace(ctx, tx, to, r, plain); err != nil {
-			return nil, err
+		for _, r := range some {
+			plain, err := s.keyring.Open(ctx, r.place, r.sealed)
+			if errors.Is(err, secrets.ErrSealed) {
+				broken = append(broken, err)
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			if err := s.replace(ctx, tx, to, r, plain); err != nil {
+				return err
+			}
 		}
-	}
-	return broken, tx.Commit()
+		return nil
+	})
+	return broken, err
 }
 
 func (s *Store) replace(ctx context.Context, tx *sql.Tx, to secrets.Key, r row, plain []byte) error {

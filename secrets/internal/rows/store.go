@@ -31,6 +31,10 @@ type Dialect struct {
 	// LockKeys keeps writers away from cred_key until the transaction ends, in the order in which it was asked for. It is
 	// empty for the same reason.
 	LockKeys string
+	// Haste begins the transactions of a rotation, and has them fail rather than wait long for a lock, while others wait for
+	// theirs. Patiently carries out one that begins so, again if need be. They are empty and nil for the same reason.
+	Haste     string
+	Patiently func(ctx context.Context, transaction func() error) error
 	// LockImage keeps others from attaching to an image, of the workspace $1 and with the id $2, until the transaction ends.
 	// It is empty for the same reason.
 	LockImage string
