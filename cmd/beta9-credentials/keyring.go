@@ -5,7 +5,9 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"regexp"
 	"strings"
+	"unicode"
 
 	"github.com/beam-cloud/docker-credential-beta9/helpers"
 	"github.com/beam-cloud/docker-credential-beta9/internal/file"
@@ -21,16 +23,22 @@ type keyringPlace struct {
 	getenv   func(string) string
 }
 
+// variableName is what a variable of the environment is called by that a shell can set.
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
 // keyring returns where the keys of the store are.
 func (a *app) keyring(f storeFlag, at storeAddress) (keyringPlace, error) {
 	text := f.keys
 	if text == "" {
 		text = a.getenv(keysVariable)
 	}
-	if name, ok := strings.CutPrefix(text, "env:"); ok {
-		if name == "" {
-			return keyringPlace{}, usageError("env: names no variable: write --keys env:NAME, or set %s to env:NAME", keysVariable)
-		}
+	name, ok := strings.CutPrefix(text, "env:")
+	// A keyring that stands where its name belongs is made a file's name by nobody, and is not repeated.
+	if ok && !variableName.MatchString(name) || strings.ContainsFunc(text, func(c rune) bool { return c == '{' || c == '"' || unicode.IsControl(c) }) {
+		return keyringPlace{}, withHint(usageError("what --keys or %s says is neither a file nor env:NAME", keysVariable),
+			"give the path of the file with the keys; to give the keys themselves, set a variable to them and name it: env:NAME")
+	}
+	if ok {
 		return keyringPlace{variable: name, getenv: a.getenv}, nil
 	}
 	if text != "" {
