@@ -58,16 +58,29 @@ var settings = url.Values{
 // maxConnections bounds how many reads of one process run at once; more than cores are of no use.
 const maxConnections = 8
 
+// versions is the table that says how far the tables of a store are. It is the first one that a store gets.
+const versions = "cred_version"
+
 // Open opens the store in the file at path, and makes it, for its owner alone, when there is none. The folder has to be
-// there. Tables of an older release are brought up to date. Close it after use.
+// there. Tables of an older release are brought up to date. A database of another program is refused, and stays as it is.
+// Close it after use.
 //
 // The errors are [*helpers.Failure], with [helpers.BadRequest] for a path that cannot be used and with
 // [helpers.Unavailable] when the file cannot be read or written.
 func Open(ctx context.Context, path string, k *secrets.Keyring) (*Store, error) {
-	db, err := open(path)
+	path, err := filepath.Abs(path)
 	if err != nil {
+		return nil, secrets.Unavailable(file(path), err, "")
+	}
+	if err := claim(path); err != nil {
 		return nil, err
 	}
+	if _, err := Exists(ctx, path); err != nil {
+		return nil, err
+	}
+	db := open(path, settings)
+	db.SetMaxOpenConns(maxConnections)
+	db.SetMaxIdleConns(maxConnections)
 	if err := migrate(ctx, db); err != nil {
 		db.Close()
 		if f, ok := errors.AsType[*helpers.Failure](err); ok {
@@ -80,6 +93,51 @@ func Open(ctx context.Context, path string, k *secrets.Keyring) (*Store, error) 
 		db.Close()
 	}
 	return s, err
+}
+
+// Exists tells whether there is a store in the file at path. A file that is empty, or a database without tables, is none yet.
+// The errors are those of [Open]. Nothing is written: the file may be another program's.
+func Exists(ctx context.Context, path string) (bool, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return false, secrets.Unavailable(file(path), err, "")
+	}
+	if err := trustAll(path); errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	} else if err != nil {
+		return false, err
+	}
+	if isEmpty(path) {
+		return false, nil
+	}
+	looking := url.Values{"mode": {"ro"}, "_busy_timeout": {patience}}
+	if isEmpty(path + "-wal") {
+		// All there is stands in the file. Reading it as one that nobody writes to keeps SQLite from putting files beside it,
+		// and from ending what another program was killed in the middle of.
+		looking.Set("immutable", "1")
+	}
+	db := open(path, looking)
+	defer db.Close()
+	var tables, ours int
+	err = patiently(ctx, func() (bool, error) {
+		err := db.QueryRowContext(ctx, `SELECT count(*), count(CASE WHEN type = 'table' AND name = $1 THEN 1 END) FROM sqlite_schema`,
+			versions).Scan(&tables, &ours)
+		return busy(err), err
+	})
+	switch {
+	case err != nil:
+		return false, secrets.Unavailable(file(path), err, hint(err))
+	case tables > 0 && ours == 0:
+		return false, helpers.Fail(helpers.BadRequest, "what is in "+path+" is no store, but the database of another program",
+			"name the file of a store, or one that is not there yet")
+	}
+	return ours > 0, nil
+}
+
+// isEmpty tells whether nothing is in a file, or no file there.
+func isEmpty(path string) bool {
+	info, err := os.Stat(path)
+	return err != nil || info.Size() == 0
 }
 
 // attempts is how often it is tried again what SQLite does not wait for by itself, as it does for a writer: for whoever turns
@@ -109,7 +167,7 @@ func migrate(ctx context.Context, db *sql.DB) error {
 		return err
 	}
 	return patiently(ctx, func() (bool, error) {
-		err := rows.Migrate(ctx, db, goose.DialectSQLite3, files, "cred_version")
+		err := rows.Migrate(ctx, db, goose.DialectSQLite3, files, versions)
 		return busy(err), err
 	})
 }
@@ -166,27 +224,18 @@ type file string
 
 func (f file) String() string { return "the store " + string(f) }
 
-func open(path string) (*sql.DB, error) {
-	path, err := filepath.Abs(path)
-	if err != nil {
-		return nil, secrets.Unavailable(file(path), err, "")
-	}
-	if err := claim(path); err != nil {
-		return nil, err
-	}
+// open returns the database in a file, with the settings for each connection to it.
+func open(path string, settings url.Values) *sql.DB {
 	slashed := filepath.ToSlash(path)
 	if slashed[0] != '/' { // a drive letter of Windows
 		slashed = "/" + slashed
 	}
 	name := url.URL{Scheme: "file", Path: slashed, RawQuery: settings.Encode()}
-	db := sql.OpenDB(&connector{name: name.String()})
-	db.SetMaxOpenConns(maxConnections)
-	db.SetMaxIdleConns(maxConnections)
-	return db, nil
+	return sql.OpenDB(&connector{name: name.String()})
 }
 
 // claim makes the file when it is not there, so that it is nobody else's from the first byte on: SQLite gives the files
-// that it puts beside it the same mode. None of them may be one that somebody else put there.
+// that it puts beside it the same mode.
 func claim(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err == nil {
@@ -195,6 +244,12 @@ func claim(path string) error {
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return secrets.Unavailable(file(path), err, "see that the folder is there and that you may write into it")
 	}
+	return nil
+}
+
+// trustAll says why the file, or one of those that SQLite puts beside it, cannot be trusted: somebody else may have put it
+// there. The error is fs.ErrNotExist when there is no file.
+func trustAll(path string) error {
 	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
 		if err := trust(path + suffix); err != nil && (suffix == "" || !errors.Is(err, fs.ErrNotExist)) {
 			return err
