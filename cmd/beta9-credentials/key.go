@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -13,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/beam-cloud/docker-credential-beta9/secrets"
+	"github.com/beam-cloud/docker-credential-beta9/secrets/sqlite"
 )
 
 func newKeyCommand(a *app) *cobra.Command {
@@ -60,8 +60,13 @@ when there is none. Nothing is sealed with the key before key rotate.`,
 			if err != nil {
 				return err
 			}
-			first := false
+			first, store := false, false // whether it is the first key, and whether there is a store that it is not for
 			err = a.within(cmd.Context(), func(ctx context.Context) error {
+				if at.kind == "sqlite" && place.path == at.at+keysSuffix {
+					if store, err = sqlite.Exists(ctx, at.at); err != nil {
+						return err
+					}
+				}
 				return place.change(ctx, func(keys []secrets.Key) ([]secrets.Key, error) {
 					first = len(keys) == 0
 					return append([]secrets.Key{key}, keys...), nil
@@ -71,7 +76,7 @@ when there is none. Nothing is sealed with the key before key rotate.`,
 				return err
 			}
 			fmt.Fprintf(a.stdout, "Put the key %s into %s.\n", key.ID(), place)
-			if _, err := os.Lstat(at.at); first && err == nil && place.path == at.at+keysSuffix {
+			if first && store {
 				a.hint("there was a store and no keyring: nothing in " + at.at + " opens with the new one; put the one back that belongs to it")
 			}
 			return nil

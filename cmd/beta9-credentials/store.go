@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"math"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -58,7 +57,7 @@ type workspaceStore interface {
 // A storeFlag says which store a command is about.
 type storeFlag struct {
 	store, keys string
-	// there says that the command does not make a store in a file that is not there.
+	// there says that the command does not make a store in a file that is not there, or empty.
 	there bool
 }
 
@@ -251,9 +250,13 @@ func opened[S workspaceStore](s S, err error) (workspaceStore, error) {
 // prepare makes what an embedded store needs: its folder when that is this command's own, and a first key when there is
 // no store yet that another key could belong to.
 func (a *app) prepare(ctx context.Context, f storeFlag, at storeAddress, k keyringPlace) error {
-	if _, err := os.Lstat(at.at); f.there && errors.Is(err, fs.ErrNotExist) {
+	there, err := sqlite.Exists(ctx, at.at)
+	if err != nil {
+		return err
+	}
+	if f.there && !there {
 		return &helpers.Failure{
-			Reason: helpers.StoreFailed, Cause: err, Text: "there is no store in " + at.at,
+			Reason: helpers.StoreFailed, Cause: fs.ErrNotExist, Text: "there is no store in " + at.at,
 			Hint: "see that --store or " + storeVariable + " names the right file; the first secret put, image attach or migrate makes a new store",
 		}
 	}
@@ -264,7 +267,7 @@ func (a *app) prepare(ctx context.Context, f storeFlag, at storeAddress, k keyri
 		}
 		defer d.Close()
 	}
-	if _, err := os.Lstat(at.at); !errors.Is(err, fs.ErrNotExist) || k.variable != "" {
+	if there || k.variable != "" {
 		return nil
 	}
 	return k.change(ctx, func(keys []secrets.Key) ([]secrets.Key, error) {

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"database/sql"
 	"fmt"
 	"io"
 	"maps"
@@ -106,6 +108,48 @@ func TestInterrupted(t *testing.T) {
 		if want := "error: canceled: the command was interrupted\n" + c.hint; code != exitFailed || stderr != want {
 			t.Errorf("%s: exit code %d, %q; want %q", c.args, code, stderr, want)
 		}
+	}
+}
+
+// TestDatabaseOfAnotherProgram names it as the store of every command: it stays as it is, and no keyring is made for it.
+func TestDatabaseOfAnotherProgram(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	path := filepath.Join(folder, "other.db")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sql.Open("sqlite", path)
+	if err == nil {
+		_, err = db.ExecContext(t.Context(), `CREATE TABLE bookmarks (a)`)
+	}
+	if err == nil {
+		err = db.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	environ := []string{storeVariable + "=sqlite:" + path, "GITHUB_TOKEN=ghp_notASecret"}
+	want := "error: bad_request: what is in " + path + " is no store, but the database of another program\nhint: name the file of a store, or one that is not there yet\n"
+	for _, line := range []string{
+		"secret list --workspace w", "secret show --workspace w ghcr.io", "secret rm --workspace w ghcr.io",
+		"secret put --workspace w --registry ghcr.io --env GITHUB_TOKEN", "image show --workspace w i", "image detach --workspace w i",
+		"image attach --workspace w i ghcr.io/acme/app:1", "migrate", "key list", "key rotate", "key new",
+	} {
+		if code, stderr := runWith(t.Context(), environ, strings.Fields(line)); code != exitFailed || stderr != want {
+			t.Errorf("%s: exit code %d, %s", line, code, stderr)
+		}
+	}
+	after, err := os.ReadFile(path)
+	if err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the file was changed: %v", err)
+	}
+	if entries, err := os.ReadDir(folder); err != nil || len(entries) != 1 {
+		t.Errorf("beside it there are %v, %v", entries, err)
 	}
 }
 
