@@ -107,9 +107,16 @@ func (a *app) address(f storeFlag) (storeAddress, error) {
 	return storeAddress{}, usageError("what --store or %s says is not a store: it is sqlite:PATH, postgres://... or beta9+postgres://...", storeVariable)
 }
 
-// connecting returns the address of a database with the time after which connecting to it fails, unless something says that
+// connecting returns the address of a database, when it can be one, with the time after which connecting to it fails, unless something says that
 // already. Long work has no deadline that would end it.
 func (a *app) connecting(address string) (string, error) {
+	// The end of a password that is not escaped stands behind what is then taken for the host, and would be shown as the name
+	// of the database.
+	_, behind, _ := strings.Cut(address, "://")
+	if i := strings.IndexAny(behind, "/?#"); i >= 0 && strings.Contains(behind[i:], "@") {
+		return "", withHint(usageError("the address that --store or %s has is malformed: there is an @ behind the host", storeVariable),
+			"in a user, a password and the name of a database, write / as %2F, ? as %3F, # as %23 and @ as %40; or leave the password to a passfile or PGPASSWORD")
+	}
 	timeout, err := a.environment().Timeout()
 	u, malformed := url.Parse(address) // which whoever opens the store says
 	if err != nil || malformed != nil || u.Query().Has("connect_timeout") || a.getenv("PGCONNECT_TIMEOUT") != "" {
