@@ -73,7 +73,7 @@ when there is none. Nothing is sealed with the key before key rotate.`,
 				})
 			})
 			if err != nil {
-				return err
+				return flag.typed(err)
 			}
 			fmt.Fprintf(a.stdout, "Put the key %s into %s.\n", key.ID(), place)
 			if first && store {
@@ -98,9 +98,13 @@ does not open, no key is taken out.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			err := a.rotate(cmd.Context(), *flag, keep)
 			if err != nil && cmd.Context().Err() != nil {
-				return interrupted("to go on where it stopped, run beta9-credentials key rotate again")
+				again := []string{"key", "rotate"}
+				if keep {
+					again = append(again, "--keep")
+				}
+				return interrupted("to go on where it stopped: " + flag.command(again...))
 			}
-			return err
+			return flag.typed(err)
 		},
 	}
 	cmd.Flags().BoolVar(&keep, "keep", false, "leave the other keys in the keyring")
@@ -203,7 +207,7 @@ themselves are never shown.`,
 		Example: "  beta9-credentials key list",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.within(cmd.Context(), func(ctx context.Context) error { return a.listKeys(ctx, *flag) })
+			return flag.typed(a.within(cmd.Context(), func(ctx context.Context) error { return a.listKeys(ctx, *flag) }))
 		},
 	}
 }

@@ -61,7 +61,11 @@ func (k keyringPlace) String() string {
 
 // load returns the keyring, which is read again when a record asks for a key that is not in it.
 func (k keyringPlace) load(ctx context.Context) (*secrets.Keyring, error) {
-	return secrets.LoadKeyring(ctx, func(context.Context) ([]byte, error) { return k.read() }, nil)
+	ring, err := secrets.LoadKeyring(ctx, func(context.Context) ([]byte, error) { return k.read() }, nil)
+	if k.variable != "" && helpers.ReasonOf(err) == helpers.BadMaterial {
+		err = withHint(err, "set it to the keyring that belongs to the store; for a new store make one with beta9-credentials key new --keys FILE, and set it to what is in the file")
+	}
+	return ring, err
 }
 
 // maxKeys is the largest keyring that is read, in bytes: room for some thousand keys.
@@ -93,7 +97,7 @@ func (k keyringPlace) folder() (*file.Folder, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		err = &helpers.Failure{
 			Reason: helpers.StoreFailed, Cause: err,
-			Text: "there is no folder " + folder, Hint: "make it, for yourself alone: mkdir -p -m 700 " + folder,
+			Text: "there is no folder " + folder, Hint: "make it, for yourself alone: mkdir -p -m 700 " + quote(folder),
 		}
 	}
 	return d, err

@@ -44,7 +44,7 @@ else there stays as it is.
 			if err == nil {
 				fmt.Fprintln(a.stdout, "The tables of the store are there, and up to date.")
 			}
-			return err
+			return flag.typed(err)
 		},
 	}
 	flag.add(cmd)

@@ -53,14 +53,17 @@ func (a *app) workspace(ctx context.Context, cmd *cobra.Command, flag storeFlag,
 	}
 	s, err := a.open(ctx, flag)
 	if err != nil {
-		return err
+		return flag.typed(err)
 	}
 	defer func() { a.shut(ctx, s, err) }()
 	err = do(ctx, s)
 	if helpers.IsNotFound(err) {
-		err = withHint(&exitError{exitNone, err}, "see that the workspace and the image are named rightly: Beta9 makes them, and this command does not")
+		err = &exitError{exitNone, err}
+		if _, ok := s.(*beta9.Store); ok {
+			err = withHint(err, "see that the workspace and the image are named rightly: Beta9 makes them, and this command does not")
+		}
 	}
-	return err
+	return flag.typed(err)
 }
 
 func newSecretPutCommand(a *app, flag *storeFlag) *cobra.Command {
@@ -183,18 +186,17 @@ func (a *app) put(ctx context.Context, s workspaceStore, workspace string, m hel
 	return err
 }
 
-// find returns the secret of a registry, or of a name.
-func (a *app) find(ctx context.Context, s workspaceStore, workspace, text string) (secrets.Secret, error) {
+// find has do look for the secret of a registry, or of a name, and says what to do when the workspace has none.
+func (f storeFlag) find(workspace, text string, do func(name string) error) error {
 	name, shown, err := secretName(text)
 	if err != nil {
-		return secrets.Secret{}, err
+		return err
 	}
-	found, err := s.Get(ctx, workspace, name)
-	if helpers.IsNotFound(err) {
-		return found, withHint(&exitError{exitNone, fmt.Errorf("the workspace %s has no secret of %s", workspace, shown)},
-			"see what it has: beta9-credentials secret list --workspace "+workspace)
+	if err = do(name); helpers.IsNotFound(err) {
+		return withHint(&exitError{exitNone, fmt.Errorf("the workspace %s has no secret of %s", workspace, shown)},
+			"see what it has: "+f.command("secret", "list", "--workspace", workspace))
 	}
-	return found, err
+	return err
 }
 
 // secretName returns the name of the secret that a person named by its registry, or by its name, and which of the two to
@@ -257,18 +259,23 @@ until it is stored again.`,
 		Args:    exactly(1, "one registry, with its scope, or the name of a secret"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.inWorkspace(cmd, flag.mustBeThere(), workspace, func(ctx context.Context, s workspaceStore) error {
-				found, err := a.find(ctx, s, workspace, args[0])
-				if err != nil && !errors.Is(err, secrets.ErrSealed) {
-					return err
-				}
-				if err := s.Delete(ctx, workspace, found.Name, found.Version); err != nil {
-					return err
-				}
-				fmt.Fprintf(a.stdout, "Removed the secret %s.\n", found.Name)
-				return nil
+				return flag.find(workspace, args[0], func(name string) error { return a.remove(ctx, s, workspace, name) })
 			})
 		},
 	}
 	workspaceFlag(cmd, &workspace)
 	return cmd
+}
+
+// remove removes a secret. It is not found, either, when somebody else removes it meanwhile.
+func (a *app) remove(ctx context.Context, s workspaceStore, workspace, name string) error {
+	found, err := s.Get(ctx, workspace, name)
+	if err != nil && !errors.Is(err, secrets.ErrSealed) {
+		return err
+	}
+	if err := s.Delete(ctx, workspace, found.Name, found.Version); err != nil {
+		return err
+	}
+	fmt.Fprintf(a.stdout, "Removed the secret %s.\n", found.Name)
+	return nil
 }

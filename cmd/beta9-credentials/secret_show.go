@@ -96,14 +96,16 @@ func newSecretShowCommand(a *app, flag *storeFlag) *cobra.Command {
 		Args:    exactly(1, "one registry, with its scope, or the name of a secret"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.inWorkspace(cmd, flag.mustBeThere(), workspace, func(ctx context.Context, s workspaceStore) error {
-				found, err := a.find(ctx, s, workspace, args[0])
-				if err != nil {
-					return err
-				}
-				if asJSON {
-					return a.printJSON(viewOf(found))
-				}
-				return a.printSecret(found)
+				return flag.find(workspace, args[0], func(name string) error {
+					found, err := s.Get(ctx, workspace, name)
+					if err != nil {
+						return err
+					}
+					if asJSON {
+						return a.printJSON(viewOf(found))
+					}
+					return a.printSecret(found)
+				})
 			})
 		},
 	}

@@ -9,6 +9,7 @@ import (
 	"math"
 	"net/url"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -70,6 +71,43 @@ func (f storeFlag) mustBeThere() storeFlag {
 func (f *storeFlag) add(cmd *cobra.Command) {
 	cmd.PersistentFlags().StringVar(&f.store, "store", "", "where the secrets are (default: $"+storeVariable+", or a file in the data folder)")
 	cmd.PersistentFlags().StringVar(&f.keys, "keys", "", "file with the keys of the store, or env:NAME (default: $"+keysVariable+", or beside a store that is a file)")
+}
+
+// command returns what a person types for a command of this program about the same store, in a POSIX shell. What was given as
+// a flag is given again; none of it is secret, as other users of the machine see it.
+func (f storeFlag) command(words ...string) string {
+	words = append([]string{"beta9-credentials"}, words...)
+	if f.store != "" {
+		words = append(words, "--store", f.store)
+	}
+	if f.keys != "" {
+		words = append(words, "--keys", f.keys)
+	}
+	for i, word := range words {
+		words[i] = quote(word)
+	}
+	return strings.Join(words, " ")
+}
+
+// plainWord is what a shell takes as it is.
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:=@%+,-]+$`)
+
+func quote(word string) string {
+	if plainWord.MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+// typed has the hint of an error name a command as it has to be typed for this store: the packages below know no flags.
+func (f storeFlag) typed(err error) error {
+	hint := hintOf(err)
+	for _, words := range [][]string{{"migrate"}, {"key", "new"}} {
+		if before, ok := strings.CutSuffix(hint, storeFlag{}.command(words...)); ok {
+			return withHint(err, before+f.command(words...))
+		}
+	}
+	return err
 }
 
 // A storeAddress is where a store is: a file, or a database.

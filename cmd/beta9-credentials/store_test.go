@@ -18,6 +18,7 @@ import (
 
 	"github.com/beam-cloud/docker-credential-beta9/internal/cloudtest"
 	"github.com/beam-cloud/docker-credential-beta9/internal/registrytest"
+	"github.com/beam-cloud/docker-credential-beta9/secrets"
 	"github.com/beam-cloud/docker-credential-beta9/secrets/secretstest"
 )
 
@@ -89,14 +90,16 @@ func servePublic(w http.ResponseWriter, r *http.Request) {
 // TestInterrupted ends commands while they use a store: nothing is wrong with the store.
 func TestInterrupted(t *testing.T) {
 	t.Parallel()
-	environ := []string{"BETA9_CREDENTIAL_HOME=" + filepath.Join(t.TempDir(), "home"), "GITHUB_TOKEN=ghp_notASecret"}
-	again := "hint: to go on where it stopped, run beta9-credentials key rotate again\n"
+	home := filepath.Join(t.TempDir(), "home")
+	environ, keys := []string{"BETA9_CREDENTIAL_HOME=" + home, "GITHUB_TOKEN=ghp_notASecret"}, filepath.Join(home, storeFile+keysSuffix)
+	again := "hint: to go on where it stopped: beta9-credentials key rotate"
 	for _, c := range []struct{ args, hint string }{
 		{"secret put --workspace w1 --registry ghcr.io --env GITHUB_TOKEN", ""},
 		{"secret list --workspace w1", ""},
 		{"image attach --workspace w1 3f2a9c1e ghcr.io/acme/app:1", ""},
 		{"key list", ""},
-		{"key rotate", again},
+		{"key rotate", again + "\n"},
+		{"key rotate --keep --keys " + keys, again + " --keep --keys " + keys + "\n"},
 	} {
 		args := strings.Fields(c.args)
 		if code, stderr := runWith(t.Context(), environ, args); code != exitOK {
@@ -151,6 +154,48 @@ func TestDatabaseOfAnotherProgram(t *testing.T) {
 	if entries, err := os.ReadDir(folder); err != nil || len(entries) != 1 {
 		t.Errorf("beside it there are %v, %v", entries, err)
 	}
+}
+
+// deleted is a store of which somebody else removes a secret as soon as it was looked at.
+type deleted struct{ workspaceStore }
+
+func (s deleted) Get(ctx context.Context, workspace, name string) (secrets.Secret, error) {
+	found, err := s.workspaceStore.Get(ctx, workspace, name)
+	if err == nil {
+		err = s.Delete(ctx, workspace, name, found.Version)
+	}
+	return found, err
+}
+
+// TestRemovedMeanwhile has somebody else remove a secret while a command does: then there is none, and Beta9, whose store it
+// is not, has nothing to do with it.
+func TestRemovedMeanwhile(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "s.db")
+	environ := []string{"GITHUB_TOKEN=ghp_notASecret"}
+	put := "secret put --workspace w --registry ghcr.io --env GITHUB_TOKEN --store sqlite:" + path
+	if code, stderr := runWith(t.Context(), environ, strings.Fields(put)); code != exitOK {
+		t.Fatal(stderr)
+	}
+	var said strings.Builder
+	a, flag := &app{console: console{stdout: io.Discard, stderr: &said}}, storeFlag{store: "sqlite:" + path}
+	within := func(do func(context.Context, workspaceStore) error) {
+		t.Helper()
+		said.Reset()
+		if code := report(a.console, a.workspace(t.Context(), nil, flag, "w", do)); code != exitNone || strings.Contains(said.String(), "Beta9") {
+			t.Errorf("exit code %d, %s", code, said.String())
+		}
+	}
+	within(func(ctx context.Context, s workspaceStore) error {
+		return flag.find("w", "ghcr.io", func(name string) error { return a.remove(ctx, deleted{s}, "w", name) })
+	})
+	want := "error: the workspace w has no secret of ghcr.io\nhint: see what it has: beta9-credentials secret list --workspace w --store sqlite:" + path + "\n"
+	if said.String() != want {
+		t.Errorf("%s, want %s", said.String(), want)
+	}
+	within(func(context.Context, workspaceStore) error {
+		return secrets.NotFound(secrets.Place{Workspace: "w", Name: "oci-creds-0fd460f0568e29c1"})
+	})
 }
 
 // runWith carries out a command line, and returns the exit code and what was written to stderr.
