@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
+	"github.com/beam-cloud/docker-credential-beta9/helpers"
 	"github.com/beam-cloud/docker-credential-beta9/secrets"
 	"github.com/beam-cloud/docker-credential-beta9/secrets/sqlite"
 )
@@ -34,7 +36,7 @@ with each backup of the store: a backup opens with the keys of its time only.
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	flag.add(cmd)
-	cmd.AddCommand(newKeyNewCommand(a, &flag), newKeyRotateCommand(a, &flag), newKeyListCommand(a, &flag))
+	cmd.AddCommand(newKeyNewCommand(a, &flag), newKeyRotateCommand(a, &flag), newKeyListCommand(a, &flag), newKeyRestoreCommand(a, &flag))
 	return cmd
 }
 
@@ -90,9 +92,12 @@ func newKeyRotateCommand(a *app, flag *storeFlag) *cobra.Command {
 		Use:   "rotate",
 		Short: "Seal everything with the current key, and retire the others",
 		Long: `rotate seals every secret of the store again that is not sealed with the current key of the
-keyring, and then takes the other keys out of the keyring. Readers and writers go on
-meanwhile. When it is interrupted, the next call goes on where it stopped. When a record
-does not open, no key is taken out.`,
+keyring, and then takes the other keys out of the keyring, into the file KEYRING.retired
+beside it. Readers and writers go on meanwhile. When it is interrupted, the next call goes
+on where it stopped. When a record does not open, no key is taken out.
+
+Old backups need the retired keys, and so does any other store that is sealed with them:
+key restore brings one back. Nothing else reads the file.`,
 		Example: "  beta9-credentials key rotate",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -152,12 +157,12 @@ func (a *app) rotated(ctx context.Context, s workspaceStore, flag storeFlag, cou
 	if err != nil || keep {
 		return err
 	}
-	return a.retire(ctx, s, place)
+	return a.retire(ctx, s, flag, place)
 }
 
 // retire takes the keys that nothing needs any more out of the keyring: those behind the one that is used for writing. What
 // stands before it was put in since, and may be what another rotation is bringing everything to.
-func (a *app) retire(ctx context.Context, s workspaceStore, place keyringPlace) error {
+func (a *app) retire(ctx context.Context, s workspaceStore, flag storeFlag, place keyringPlace) error {
 	var retired []string
 	edit := func(keys []secrets.Key) ([]secrets.Key, error) {
 		writing, records, err := s.Keys(ctx)
@@ -194,6 +199,8 @@ func (a *app) retire(ctx context.Context, s workspaceStore, place keyringPlace) 
 	err := place.change(ctx, edit)
 	if err == nil && len(retired) > 0 {
 		fmt.Fprintf(a.stdout, "Took out of %s: %s.\n", place, strings.Join(retired, ", "))
+		a.hint("what was taken out is in " + place.path + retiredSuffix + "; old backups need it, and so does any other store that is sealed with it; to bring it back: " +
+			flag.command(append([]string{"key", "restore"}, retired...)...))
 	}
 	return err
 }
@@ -202,7 +209,8 @@ func newKeyListCommand(a *app, flag *storeFlag) *cobra.Command {
 	return &cobra.Command{
 		Use:   "list",
 		Short: "Show the keys and what they seal",
-		Long: `list shows the id of each key, what it is, and how many secrets are sealed with it. Keys
+		Long: `list shows the id of each key, what it is, and how many secrets are sealed with it. A key
+that is missing in the keyring is shown as retired when key restore can bring it back. Keys
 themselves are never shown.`,
 		Example: "  beta9-credentials key list",
 		Args:    noArgs,
@@ -247,8 +255,85 @@ func (a *app) listKeys(ctx context.Context, flag storeFlag) (err error) {
 		fmt.Fprintf(w, "%s\t%d\t%s\n", k.ID(), records[k.ID()], strings.Join(states, ", "))
 		delete(records, k.ID())
 	}
-	for _, id := range slices.Sorted(maps.Keys(records)) {
-		fmt.Fprintf(w, "%s\t%d\tmissing\n", id, records[id])
+	missing := slices.Sorted(maps.Keys(records))
+	var retired []secrets.Key
+	if len(missing) > 0 && place.variable == "" {
+		retired, err = place.retired(ctx) // what is wrong with them is said after what is known
 	}
-	return w.Flush()
+	var back []string
+	for _, id := range missing {
+		state := "missing"
+		if slices.ContainsFunc(retired, func(k secrets.Key) bool { return k.ID() == id }) {
+			state = "missing, retired"
+			back = append(back, id)
+		}
+		fmt.Fprintf(w, "%s\t%d\t%s\n", id, records[id], state)
+	}
+	err = errors.Join(w.Flush(), err)
+	if len(back) > 0 {
+		a.hint("to bring back what is retired: " + flag.command(append([]string{"key", "restore"}, back...)...))
+	}
+	return err
+}
+
+// keyID is what [secrets.Key.ID] returns.
+var keyID = regexp.MustCompile(`^[0-9a-f]{16}$`)
+
+func newKeyRestoreCommand(a *app, flag *storeFlag) *cobra.Command {
+	return &cobra.Command{
+		Use:   "restore ID...",
+		Short: "Bring retired keys back into the keyring",
+		Long: `restore brings keys that key rotate took out back into the keyring, so that what is sealed
+with them opens again. They come behind those that are in it, and stay in the file with the
+retired keys.`,
+		Example: "  beta9-credentials key restore 53f0c9b6a5dbd0b2",
+		Args: func(cmd *cobra.Command, args []string) error {
+			// What is no id may be a key, and is not repeated.
+			if len(args) == 0 || slices.ContainsFunc(args, func(id string) bool { return !keyID.MatchString(id) }) {
+				return withHint(usageError("%s takes the ids of keys, of sixteen hexadecimal digits each", cmd.CommandPath()),
+					"see which are missing: "+flag.command("key", "list"))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return flag.typed(a.within(cmd.Context(), func(ctx context.Context) error { return a.restoreKeys(ctx, *flag, args) }))
+		},
+	}
+}
+
+func (a *app) restoreKeys(ctx context.Context, flag storeFlag, ids []string) error {
+	at, err := a.address(flag)
+	if err != nil {
+		return err
+	}
+	place, err := a.keyring(flag, at)
+	if err != nil {
+		return err
+	}
+	err = place.change(ctx, func(keys []secrets.Key) ([]secrets.Key, error) {
+		if len(keys) == 0 {
+			return nil, place.missing()
+		}
+		retired, err := place.retired(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range ids {
+			named := func(k secrets.Key) bool { return k.ID() == id }
+			if slices.ContainsFunc(keys, named) {
+				continue
+			}
+			i := slices.IndexFunc(retired, named)
+			if i < 0 {
+				return nil, helpers.Fail(helpers.BadRequest, "the key "+id+" is not in "+place.path+retiredSuffix,
+					"put it back from the keyring that was backed up with the store")
+			}
+			keys = append(keys, retired[i])
+		}
+		return keys, nil
+	})
+	if err == nil {
+		fmt.Fprintf(a.stdout, "Brought back into %s: %s.\n", place, strings.Join(ids, ", "))
+	}
+	return err
 }

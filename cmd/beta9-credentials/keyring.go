@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -129,8 +131,62 @@ func (k keyringPlace) missing() error {
 	}
 }
 
+// retiredSuffix is what the file with the keys that were taken out of a keyring is called by, behind the name of the keyring.
+// No store is opened with it.
+const retiredSuffix = ".retired"
+
+// retired returns the keys that were taken out of the keyring.
+func (k keyringPlace) retired(ctx context.Context) ([]secrets.Key, error) {
+	d, err := k.folder()
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	return readRetired(ctx, d, filepath.Base(k.path)+retiredSuffix)
+}
+
+func readRetired(ctx context.Context, d *file.Folder, name string) ([]secrets.Key, error) {
+	keys, err := readKeys(ctx, d, name)
+	if helpers.ReasonOf(err) == helpers.BadMaterial {
+		err = withHint(fmt.Errorf("the retired keys in %s cannot be read: %w", d.Path(name), err), "put the file back from a backup, or move it away")
+	}
+	return keys, err
+}
+
+// readKeys returns the keys in a file; none, when it is not there.
+func readKeys(ctx context.Context, d *file.Folder, name string) ([]secrets.Key, error) {
+	data, err := d.Read(name, maxKeys)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return secrets.ParseKeys(ctx, data, nil)
+}
+
+func writeKeys(ctx context.Context, d *file.Folder, name string, keys []secrets.Key) error {
+	doc, err := secrets.AppendKeys(ctx, nil, keys, nil)
+	if err != nil {
+		return err
+	}
+	return d.Write(name, doc)
+}
+
+// without returns the keys that are not among the others.
+func without(keys, others []secrets.Key) []secrets.Key {
+	var rest []secrets.Key
+	for _, k := range keys {
+		if !slices.ContainsFunc(others, func(o secrets.Key) bool { return o.ID() == k.ID() }) {
+			rest = append(rest, k)
+		}
+	}
+	return rest
+}
+
 // change replaces the keys in the file by what edit makes of them; nothing stands for leaving them. Other processes that
-// change the file wait.
+// change the file wait. A key that edit takes out is retired: whether another store, or a backup, is sealed with it cannot be
+// seen from here.
 func (k keyringPlace) change(ctx context.Context, edit func([]secrets.Key) ([]secrets.Key, error)) (err error) {
 	defer func() { err = k.elsewhere(err) }()
 	if k.variable != "" {
@@ -142,32 +198,35 @@ func (k keyringPlace) change(ctx context.Context, edit func([]secrets.Key) ([]se
 		return err
 	}
 	defer d.Close()
-	lock, err := d.Lock(ctx, filepath.Base(k.path)+".lock")
+	name := filepath.Base(k.path)
+	lock, err := d.Lock(ctx, name+".lock")
 	if err != nil {
 		return err
 	}
 	defer lock.Discard()
 	// What a killed writer left behind holds keys.
-	if err := d.Sweep(filepath.Base(k.path)); err != nil {
-		return err
-	}
-	var keys []secrets.Key
-	data, err := d.Read(filepath.Base(k.path), maxKeys)
-	switch {
-	case err == nil:
-		if keys, err = secrets.ParseKeys(ctx, data, nil); err != nil {
+	for _, name := range []string{name, name + retiredSuffix} {
+		if err := d.Sweep(name); err != nil {
 			return err
 		}
-	case !errors.Is(err, fs.ErrNotExist):
+	}
+	keys, err := readKeys(ctx, d, name)
+	if err != nil {
 		return err
 	}
 	next, err := edit(keys)
 	if err != nil || next == nil {
 		return err
 	}
-	doc, err := secrets.AppendKeys(ctx, nil, next, nil)
-	if err != nil {
-		return err
+	// Whoever is killed before the second write leaves the key in both files.
+	if gone := without(keys, next); len(gone) > 0 {
+		retired, err := readRetired(ctx, d, name+retiredSuffix)
+		if err != nil {
+			return err
+		}
+		if err := writeKeys(ctx, d, name+retiredSuffix, append(retired, without(gone, retired)...)); err != nil {
+			return err
+		}
 	}
-	return d.Write(filepath.Base(k.path), doc)
+	return writeKeys(ctx, d, name, next)
 }
