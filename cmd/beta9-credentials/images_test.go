@@ -134,17 +134,18 @@ func TestMountEndsCleanly(t *testing.T) {
 	reg, digest := withImages(t, registrytest.Bearer, bin)
 	for name, tt := range map[string]struct {
 		image string
+		begin func(t *testing.T, dir string)
 		end   func(t *testing.T, p *os.Process, dir, temp string)
 	}{
-		"SIGINT":  {"acme/app:1", func(t *testing.T, p *os.Process, _, _ string) { must(t, p.Signal(syscall.SIGINT)) }},
-		"SIGTERM": {"acme/app@" + digest, func(t *testing.T, p *os.Process, _, _ string) { must(t, p.Signal(syscall.SIGTERM)) }},
-		"unmounted by somebody else": {"acme/app:1", func(t *testing.T, _ *os.Process, dir, _ string) {
+		"SIGINT":  {image: "acme/app:1", end: func(t *testing.T, p *os.Process, _, _ string) { must(t, p.Signal(syscall.SIGINT)) }},
+		"SIGTERM": {image: "acme/app@" + digest, end: func(t *testing.T, p *os.Process, _, _ string) { must(t, p.Signal(syscall.SIGTERM)) }},
+		"unmounted by somebody else": {image: "acme/app:1", end: func(t *testing.T, _ *os.Process, dir, _ string) {
 			out, err := exec.Command(needs.Tool(t, "fusermount3"), "-u", dir).CombinedOutput()
 			if err != nil {
 				t.Errorf("%v: %s", err, out)
 			}
 		}},
-		"while it is used": {"acme/app:1", func(t *testing.T, p *os.Process, dir, _ string) {
+		"while it is used": {image: "acme/app:1", end: func(t *testing.T, p *os.Process, dir, _ string) {
 			f, err := os.Open(filepath.Join(dir, "etc/motd"))
 			must(t, err)
 			must(t, p.Signal(syscall.SIGINT))
@@ -155,8 +156,16 @@ func TestMountEndsCleanly(t *testing.T) {
 			}
 			must(t, f.Close())
 		}},
+		// Whoever can read the folder can keep it locked.
+		"on a folder that somebody keeps": {image: "acme/app:1", begin: func(t *testing.T, dir string) {
+			must(t, os.Mkdir(dir, 0o755))
+			f, err := os.Open(dir)
+			must(t, err)
+			t.Cleanup(func() { f.Close() })
+			must(t, unix.Flock(int(f.Fd()), unix.LOCK_EX))
+		}, end: func(t *testing.T, p *os.Process, _, _ string) { must(t, p.Signal(syscall.SIGINT)) }},
 		// As long as it is stopped it removes nothing, and unmount has to wait for it, with the folder open.
-		"unmounted by unmount": {"acme/app:1", func(t *testing.T, p *os.Process, dir, temp string) {
+		"unmounted by unmount": {image: "acme/app:1", end: func(t *testing.T, p *os.Process, dir, temp string) {
 			must(t, p.Signal(syscall.SIGSTOP))
 			defer p.Signal(syscall.SIGCONT)
 			opened := watchOpening(t, dir)
@@ -185,6 +194,9 @@ func TestMountEndsCleanly(t *testing.T) {
 			cmd, home := command(t, "mount", "--helpers", bin, reg.Name()+"/"+tt.image, filepath.Join(t.TempDir(), "mnt"))
 			dir, temp := cmd.Args[len(cmd.Args)-1], filepath.Join(home, "tmp")
 			must(t, os.Mkdir(temp, 0o700))
+			if tt.begin != nil {
+				tt.begin(t, dir)
+			}
 			cmd.Env = append(cmd.Env, "PATH="+os.Getenv("PATH"), "TMPDIR="+temp,
 				"REGISTRY="+reg.Name(), "REGISTRY_USERNAME="+robot, "REGISTRY_PASSWORD="+password)
 			stdout, err := cmd.StdoutPipe()
@@ -208,8 +220,8 @@ func TestMountEndsCleanly(t *testing.T) {
 			if err := isMounted(dir); err == nil {
 				t.Error("it is still mounted")
 			}
-			if _, err := os.Lstat(dir); !errors.Is(err, os.ErrNotExist) {
-				t.Errorf("the folder that was made is still there: %v", err)
+			if _, err := os.Lstat(dir); errors.Is(err, os.ErrNotExist) != (tt.begin == nil) {
+				t.Errorf("of the folder, which goes if it was made: %v", err)
 			}
 			if left, err := os.ReadDir(temp); err != nil || len(left) > 0 {
 				t.Errorf("left behind: %v, %v", left, err)

@@ -68,7 +68,7 @@ removes what it has made. It needs /dev/fuse and fusermount3.
 
 // run mounts the image and serves it until it is unmounted or the context ends.
 func (m *mount) run(ctx context.Context) (err error) {
-	folder, err := takeMountPoint(m.dir)
+	folder, err := takeMountPoint(ctx, m.dir)
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,8 @@ import (
 
 // A mountPoint is the folder that an image comes to be mounted on, as it is below the image. Its lock (flock(2)) is shared
 // by all that mount something there, until nothing that they have made is left: by it unmount knows when that is, and no
-// mount begins on a folder that another one is about to remove. A file system that cannot lock a folder does without.
+// mount begins on a folder that another one is about to remove. Who cannot have it does without: there are file systems that
+// cannot lock a folder, and whoever may read a folder can keep its lock.
 type mountPoint struct {
 	path string
 	file *os.File
@@ -25,11 +26,11 @@ type mountPoint struct {
 }
 
 // takeMountPoint sees to it that there is an empty folder, and takes its lock.
-func takeMountPoint(path string) (*mountPoint, error) {
+func takeMountPoint(ctx context.Context, path string) (*mountPoint, error) {
 	var err error
 	for range 10 { // each time the one before has removed it meanwhile
 		var p *mountPoint
-		if p, err = openMountPoint(path); err == nil {
+		if p, err = openMountPoint(ctx, path); err == nil {
 			return p, nil
 		}
 		if !errors.Is(err, errReplaced) {
@@ -42,7 +43,7 @@ func takeMountPoint(path string) (*mountPoint, error) {
 // errReplaced says that a folder is no longer, or not yet, what its path leads to.
 var errReplaced = errors.New("it is a link that leads nowhere, or is made and removed by others all the time")
 
-func openMountPoint(path string) (*mountPoint, error) {
+func openMountPoint(ctx context.Context, path string) (*mountPoint, error) {
 	p := &mountPoint{path: path}
 	switch err := os.Mkdir(path, 0o755); {
 	case err == nil:
@@ -51,18 +52,25 @@ func openMountPoint(path string) (*mountPoint, error) {
 		return nil, err
 	}
 	var err error
-	if p.file, err = os.Open(path); err != nil {
+	if p.file, err = openFolder(path); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
 			err = &fs.PathError{Op: "open", Path: path, Err: errReplaced}
 		}
 		return nil, err
 	}
-	_ = flock(p.file, unix.LOCK_SH) // it is held alone for moments only
+	p.lock(ctx)
 	if err := p.check(); err != nil {
 		p.file.Close()
 		return nil, err
 	}
 	return p, nil
+}
+
+// lock takes the lock, which others hold alone for moments, if it can.
+func (p *mountPoint) lock(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	_ = flock(ctx, p.file, unix.LOCK_SH)
 }
 
 // check sees to it that the folder is still there, and empty.
@@ -87,7 +95,7 @@ func (p *mountPoint) check() error {
 // leave removes the folder if this process has made it and no other one mounts something on it, and gives the lock back.
 func (p *mountPoint) leave() error {
 	defer p.file.Close()
-	if !p.made || errors.Is(flock(p.file, unix.LOCK_EX|unix.LOCK_NB), unix.EWOULDBLOCK) {
+	if !p.made || errors.Is(tryLock(p.file, unix.LOCK_EX), unix.EWOULDBLOCK) {
 		return nil
 	}
 	return os.Remove(p.path)
@@ -97,31 +105,43 @@ func (p *mountPoint) leave() error {
 const lastWait = 10 * time.Second
 
 // awaitLeft returns when the processes that have served what was mounted on the folder have removed what they had made, or
-// have ended. The error is the context's, or that of lastWait.
+// have ended. The error says that one of them has not in time: of an image that was unmounted by force and is still in use,
+// it may be.
 func awaitLeft(ctx context.Context, path string) error {
-	f, err := os.Open(path)
+	f, err := openFolder(path)
 	if err != nil {
 		return nil // they have removed the folder, which is the last thing they do
 	}
+	defer f.Close()
 	ctx, cancel := context.WithTimeout(ctx, lastWait)
 	defer cancel()
-	left := make(chan error, 1)
-	go func() {
-		defer f.Close()
-		left <- flock(f, unix.LOCK_EX)
-	}()
-	select {
-	case <-left: // or nobody can tell
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	return flock(ctx, f, unix.LOCK_EX)
 }
 
-// flock calls flock(2), which waits unless how says otherwise.
-func flock(f *os.File, how int) error {
+// openFolder opens a folder, and nothing else: to open a pipe would wait for somebody.
+func openFolder(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK, 0)
+}
+
+// flock takes the lock of a folder. A call that waits in the kernel could not be ended, so it tries again and again. The
+// error is the context's; where there is no lock to be had, nobody holds it.
+func flock(ctx context.Context, f *os.File, how int) error {
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for errors.Is(tryLock(f, how), unix.EWOULDBLOCK) {
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+// tryLock calls flock(2), which does not wait.
+func tryLock(f *os.File, how int) error {
 	for {
-		if err := unix.Flock(int(f.Fd()), how); err != unix.EINTR {
+		if err := unix.Flock(int(f.Fd()), how|unix.LOCK_NB); err != unix.EINTR {
 			return err
 		}
 	}

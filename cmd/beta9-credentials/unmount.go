@@ -31,7 +31,7 @@ removed what it had made. A folder on which something else is mounted is left al
 			}
 			// By force it may be served for as long as something uses it.
 			if !force && awaitLeft(cmd.Context(), dir) != nil {
-				a.hint("the process that served it has not ended yet, and still has files to remove")
+				a.hint("a process that has served an image there has not ended yet: it still has files to remove, or its image was unmounted by force and is still in use")
 			}
 			fmt.Fprintf(a.stdout, "Unmounted %s.\n", dir)
 			return nil
