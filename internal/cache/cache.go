@@ -26,7 +26,8 @@ const Variable = "BETA9_CREDENTIAL_CACHE"
 const (
 	// Off forbids to write a token to the disk, and to read one.
 	Off = "off"
-	// Renew hands out nothing that came before the call began, as a registry may have refused it, and keeps what comes.
+	// Renew hands out nothing that came before the call began, as a registry may have refused it, and puts what comes of the
+	// call in its place.
 	Renew = "renew"
 )
 

@@ -78,6 +78,13 @@ func (s *slot) keep(ctx context.Context, e entry, now time.Time) {
 	}
 }
 
+// drop removes the entry. The caller holds the lock.
+func (s *slot) drop(ctx context.Context) {
+	if err := s.remove(); err != nil {
+		helpers.LeaveSource(ctx, traceName, err.Error())
+	}
+}
+
 func (s *slot) write(e entry, now time.Time) error {
 	box, err := s.key.Seal(purpose, e.encode(), s.name)
 	if err != nil {

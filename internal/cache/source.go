@@ -130,7 +130,13 @@ func (c *call) refill(ctx context.Context, place *slot) (helpers.Credential, err
 	case useless:
 		e = entry{}
 	}
-	return c.fill(ctx, e, func(e entry) { place.keep(ctx, e, c.cache.now()) })
+	return c.fill(ctx, e, func(e entry) {
+		if c.renewing() && e.kind == missing {
+			place.drop(ctx) // what nobody is to get any more
+			return
+		}
+		place.keep(ctx, e, c.cache.now())
+	})
 }
 
 // fill asks upstream and keeps what comes of it. While old is good, an outage is bridged with it.
@@ -149,8 +155,6 @@ func (c *call) fill(ctx context.Context, old entry, keep func(entry)) (helpers.C
 	case c.state(old) != useless && c.outage(err, old):
 		keep(old.afterOutage(now))
 		return c.use(ctx, old)
-	case c.renewing() && (helpers.IsOutage(err) || errors.Is(err, context.DeadlineExceeded)):
-		// What is kept may be good all the same, for whoever does not distrust it.
 	default:
 		keep(forError(err, c.key.Origin, now))
 	}

@@ -614,22 +614,36 @@ func TestRenew(t *testing.T) {
 		if !made.After(first) || asked != 0 {
 			t.Errorf("afterwards there is the one of %v, after %d calls", made, asked)
 		}
-		for _, outage := range []error{throttled, helpers.ErrNoAnswer} {
+		// Whatever comes of it, what was there before is nobody's any more.
+		for what, reply := range map[string]func(context.Context, int) (helpers.Credential, error){
+			"an outage": slowly(fails(throttled)), "a denial": fails(denied), "silence": hangs, "a short life": lives(time.Minute),
+		} {
 			pass(time.Minute)
-			r.up.set(fails(outage))
-			if c, err := renew(); err == nil || !c.IsZero() {
-				t.Error("an outage is bridged with what was there")
+			r.up.set(lives(time.Hour))
+			r.must()
+			pass(time.Minute)
+			r.up.set(reply)
+			if c, err := renew(); (err == nil) != (what == "a short life") || err != nil && !c.IsZero() {
+				t.Errorf("%s: %v", what, err)
 			}
-			if still, asked := r.must(); !still.Equal(made) || asked != 0 {
-				t.Errorf("an outage has taken what others have: there is the one of %v, after %d calls", still, asked)
-			}
+			r.up.set(lives(time.Hour))
+			r.want("after "+what, 1)
 		}
-		r.up.set(fails(denied))
-		if _, err := renew(); helpers.ReasonOf(err) != helpers.AccessDenied {
-			t.Errorf("%v", err)
+		// They share an outage, as everybody does.
+		pass(time.Minute)
+		r.up.set(slowly(fails(throttled)))
+		r.up.asked()
+		for range 8 {
+			together.Go(func() {
+				if _, err := renew(); helpers.ReasonOf(err) != helpers.Throttled {
+					t.Errorf("%v", err)
+				}
+			})
 		}
-		r.up.set(lives(time.Hour))
-		r.want("after a denial", 1)
+		together.Wait()
+		if n := r.up.asked(); n != 1 {
+			t.Errorf("%d calls upstream for those who meet an outage together", n)
+		}
 	})
 }
 
