@@ -232,14 +232,14 @@ func (p *Provider) fetchApart(ctx context.Context, q ask, ahead bool) token {
 // fetch runs the helper and keeps the outcome.
 func (p *Provider) fetch(ctx context.Context, q ask, ahead bool) token {
 	begun, trusted := p.tokens.begin(q.registry.Identity())
+	t := p.runs.lost // when a hook panics, see [flights.carryOut]
+	defer func() { p.tokens.put(q.key(), t, p.now(), begun) }()
 	start := time.Now() // not the options' clock: this is how long it took, not what time it is
 	e := Exec{Type: q.typ.Name, Registry: q.registry, Ahead: ahead}
 	p.options.Trace.execStart(e)
 	c, err := p.run(ctx, q, trusted)
 	e.Took = time.Since(start)
 	p.options.Trace.execEnd(e, err)
-	now := p.now()
-	t := newToken(c, err, now, p.options.Policy)
-	p.tokens.put(q.key(), t, now, begun)
+	t = newToken(c, err, p.now(), p.options.Policy)
 	return t
 }

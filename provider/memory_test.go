@@ -332,6 +332,36 @@ func TestSuccessorThatFailsIsAskedForAgain(t *testing.T) {
 	f.wantRuns(4)
 }
 
+// One that is lost by a hook that panics is asked for again as well.
+func TestSuccessorThatIsLost(t *testing.T) {
+	t.Parallel()
+	f := newFolder(t, "honest")
+	f.write("life", "12h")
+	c := newClock(f)
+	var starts atomic.Int32
+	p := f.provider(Options{
+		Source: Materials{material(t, here, "swordfish")}, Now: c.Now,
+		Trace: Trace{ExecStart: func(Exec) {
+			if starts.Add(1) == 2 {
+				panic("not-a-secret")
+			}
+		}},
+	})
+	secretOf(t, p, here, "")
+	c.Advance(680 * time.Minute) // of the 713:45 to 715 that it serves
+	for starts.Load() < 2 {
+		secretOf(t, p, here, "")
+	}
+	p.rest()
+	c.Advance(22 * time.Minute)
+	secretOf(t, p, here, "")
+	p.rest()
+	c.Advance(recheck)
+	if got := secretOf(t, p, here, ""); got != "swordfish/2" || starts.Load() != 3 {
+		t.Errorf("got %q after %d runs", got, starts.Load())
+	}
+}
+
 // rest returns when no helper runs.
 func (p *Provider) rest() {
 	for running := 1; running > 0; runtime.Gosched() {
