@@ -145,8 +145,8 @@ func (a *app) address(f storeFlag) (storeAddress, error) {
 	return storeAddress{}, usageError("what --store or %s says is not a store: it is sqlite:PATH, postgres://... or beta9+postgres://...", storeVariable)
 }
 
-// connecting returns the address of a database, when it can be one, with the time after which connecting to it fails, unless something says that
-// already. Long work has no deadline that would end it.
+// connecting returns the address of a database, when it can be one, with the time after which connecting to it fails, unless
+// something says that already. Long work has no deadline that would end it.
 func (a *app) connecting(address string) (string, error) {
 	// The end of a password that is not escaped stands behind what is then taken for the host, and would be shown as the name
 	// of the database.
