@@ -193,6 +193,8 @@ func copyTree(t *testing.T, to string) {
 			return err
 		}
 		switch {
+		case rel == ".git" && !entry.IsDir(): // of a linked worktree
+			return nil
 		case rel == ".git" || rel == "bin":
 			return filepath.SkipDir
 		case entry.IsDir():
