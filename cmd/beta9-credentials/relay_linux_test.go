@@ -5,7 +5,6 @@ package main
 import (
 	"bytes"
 	"net"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -14,8 +13,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sys/unix"
-
-	"github.com/beam-cloud/docker-credential-beta9/secrets/secretstest"
 )
 
 // A relay leads to a server until a word passes on its way there. From then on it says nothing, and takes connections as a
@@ -130,16 +127,7 @@ func (r *relay) answer(near, far net.Conn) {
 // to end what it asked, which the command does not wait for.
 func TestSilentMidway(t *testing.T) {
 	t.Parallel()
-	cluster := secretstest.NewCluster(t)
-	tables, err := os.ReadFile("../../secrets/beta9/testdata/schema.sql")
-	if err != nil {
-		t.Fatal(err)
-	}
-	own, beta9 := cluster.Database(t), cluster.Database(t)
-	secretstest.Execute(t, beta9, string(tables)+`;
-INSERT INTO workspace (external_id, name, signing_key)
-VALUES ('`+aWorkspace+`', 'acme', 'sk_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=');
-INSERT INTO image (image_id, clip_version) VALUES ('i', 2)`)
+	own, beta9 := databases(t)
 	for scheme, tt := range map[string]struct {
 		database string
 		words    map[string]string // by the line

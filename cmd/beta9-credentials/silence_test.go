@@ -140,18 +140,27 @@ func TestShutting(t *testing.T) {
 	}
 }
 
-// TestLockedTables asks while somebody else holds locks and does not end.
-func TestLockedTables(t *testing.T) {
-	t.Parallel()
+// databases returns the addresses of two on a server of their own: an empty one, and one of Beta9's with a workspace and an
+// image.
+func databases(t *testing.T) (own, beta9 string) {
+	t.Helper()
 	cluster := secretstest.NewCluster(t)
 	tables, err := os.ReadFile("../../secrets/beta9/testdata/schema.sql")
 	if err != nil {
 		t.Fatal(err)
 	}
-	own, beta9 := cluster.Database(t), cluster.Database(t)
+	own, beta9 = cluster.Database(t), cluster.Database(t)
 	secretstest.Execute(t, beta9, string(tables)+`;
 INSERT INTO workspace (external_id, name, signing_key)
-VALUES ('`+aWorkspace+`', 'acme', 'sk_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=')`)
+VALUES ('`+aWorkspace+`', 'acme', 'sk_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=');
+INSERT INTO image (image_id, clip_version) VALUES ('i', 2)`)
+	return own, beta9
+}
+
+// TestLockedTables asks while somebody else holds locks and does not end.
+func TestLockedTables(t *testing.T) {
+	t.Parallel()
+	own, beta9 := databases(t)
 	for name, tt := range map[string]struct{ store, at, secrets string }{
 		"own":   {own, own, "cred_secret"},
 		"beta9": {"beta9+" + beta9, beta9, "cred_beta9_secret"},
