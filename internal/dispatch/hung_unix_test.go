@@ -19,18 +19,28 @@ import (
 	"github.com/beam-cloud/docker-credential-beta9/internal/dispatch"
 )
 
+// witnessPipe makes the pipe on which a child of the helper that hangs shows itself, and opens it for a minute.
+func witnessPipe(t *testing.T) (path string, pipe *os.File) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "witness")
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	pipe, err := os.OpenFile(path, os.O_RDWR, 0) // which waits for nobody
+	if err == nil {
+		err = pipe.SetReadDeadline(time.Now().Add(time.Minute))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path, pipe
+}
+
 // A list that somebody ends before it is whole is none.
 func TestListThatIsEnded(t *testing.T) {
 	t.Parallel()
 	dir := withHung(t)
-	witness := filepath.Join(t.TempDir(), "witness")
-	if err := syscall.Mkfifo(witness, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	pipe, err := os.OpenFile(witness, os.O_RDWR, 0) // which waits for nobody
-	if err != nil {
-		t.Fatal(err)
-	}
+	witness, pipe := witnessPipe(t)
 	defer pipe.Close()
 	cmd := exec.Command(filepath.Join(dir, dispatch.Name), "list")
 	// The keys have both helpers run: they may have something to list.
@@ -66,22 +76,12 @@ func TestNothingStaysBehind(t *testing.T) {
 	for name, end := range ends {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			witness := filepath.Join(t.TempDir(), "witness")
-			if err := syscall.Mkfifo(witness, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			pipe, err := os.OpenFile(witness, os.O_RDWR, 0) // which waits for nobody
-			if err != nil {
-				t.Fatal(err)
-			}
+			witness, pipe := witnessPipe(t)
 			cmd := exec.Command(filepath.Join(dir, dispatch.Name), "get")
 			cmd.Stdin = strings.NewReader("nvcr.io")
 			cmd.Env = []string{home(t), "WITNESS=" + witness, "BETA9_CREDENTIAL_TIMEOUT=1m"}
 			if end == nil {
 				cmd.Env = append(cmd.Env, "BETA9_CREDENTIAL_TIMEOUT=5s")
-			}
-			if err := pipe.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
-				t.Fatal(err)
 			}
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
